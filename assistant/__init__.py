@@ -1,0 +1,1 @@
+"""The application: settings, engines, knowledge, the service, its UI, HTTP API and commands."""

@@ -1,0 +1,181 @@
+"""Settings: `crossroads.toml`, then `.env` and `CROSSROADS_…` variables, then flags. Read once, frozen, unknown keys refused."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graphs.errors import SettingsError
+
+PREFIX = "CROSSROADS_"
+_OTHER_VARIABLES = {"DATA", "CONFIG"}  # read elsewhere, not settings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Models(_Section):
+    """Which model plays which role, as `provider:model`."""
+
+    chat: str = "local:smollm2-135m-instruct"
+    tuned: str = ""
+    judge: str = ""
+    embedding: str = "local:all-minilm-l6-v2"
+    grounding: str = ""
+    fallback: str = ""
+    """Answers when `chat` fails; its use is disclosed in the answer."""
+    base_url: str = ""
+    """Address of an OpenAI-compatible server for `openai:` models."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine: Literal["auto", "openvino", "transformers"] = "auto"
+    """Which engine runs `local:` models; `auto` is the one `bench/engines.py` found best."""
+    threads: int = Field(default=0, ge=0)
+    """Threads of the local engine; 0 lets it choose."""
+    timeout: float = Field(default=60.0, gt=0)
+    """Seconds a remote model may take before it counts as timed out."""
+    retries: int = Field(default=2, ge=0, le=10)
+
+
+class Store(_Section):
+    """Where chunks and their vectors live."""
+
+    kind: Literal["auto", "weaviate", "chroma"] = "auto"
+    """`auto`: embedded Weaviate where its binary is there, else Chroma."""
+    url: str = ""
+    """Address of a Weaviate server or cluster; empty means an embedded one."""
+    grpc_port: int = 50051
+    api_key: str = ""
+    timeout: float = Field(default=10.0, gt=0)
+    """Seconds after which a store that does not answer counts as down."""
+    linger: float = Field(default=600.0, ge=0)
+    """Seconds an embedded Weaviate stays up after the last command that used it."""
+
+
+class Knowledge(_Section):
+    """How documents are split and searched."""
+
+    collection: str = Field(default="documents", pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")
+    chunk_tokens: int = Field(default=200, ge=32, le=510)
+    chunk_overlap: int = Field(default=30, ge=0, le=200)
+    passages: int = Field(default=8, ge=1, le=50)
+    alpha: float = Field(default=0.6, ge=0, le=1)
+    """Share of the vector search in the hybrid; 0 is BM25 alone."""
+    max_file_mb: int = Field(default=100, ge=1)
+    allow_private_urls: bool = False
+
+
+class Answering(_Section):
+    """How answers are made and checked."""
+
+    prompt_passages: int = Field(default=3, ge=1, le=20)
+    answer_tokens: int = Field(default=256, ge=16, le=8192)
+    history_messages: int = Field(default=8, ge=0, le=100)
+    refuse: float = Field(default=0.5, ge=0, le=1)
+    """From 0, rather answer, to 1, rather refuse."""
+    max_question_chars: int = Field(default=20_000, ge=100)
+
+
+class Serve(_Section):
+    """Where the UI and the HTTP API listen."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=7860, ge=0, le=65535)
+
+
+class Settings(_Section):
+    """Everything a person can set. One section per concern."""
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("crossroads", appauthor=False)))
+    cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("crossroads", appauthor=False)))
+    models: Models = Models()
+    store: Store = Store()
+    knowledge: Knowledge = Knowledge()
+    answering: Answering = Answering()
+    serve: Serve = Serve()
+
+
+def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read every source once. `flags` maps dotted keys such as `serve.port` to values; None values are ignored.
+
+    Raises `SettingsError` naming the source and the key when one is unknown or has a value that cannot be used.
+    """
+    merged: dict[str, Any] = {}
+    path = _config_file()
+    if path:
+        _merge(merged, _read_toml(path))
+    _merge(merged, _from_variables(_dotenv()))
+    _merge(merged, _from_variables(dict(os.environ)))
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _merge(merged, _nest(key.split("."), value))
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def _config_file() -> Path | None:
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    if named and not Path(named).is_file():
+        raise SettingsError(f"CROSSROADS_CONFIG names {named!r}, which is not a file.", "Correct or unset it.")
+    path = Path(named) if named else Path("crossroads.toml")
+    return path if path.is_file() else None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}.", "Correct the file or move it away.") from None
+
+
+def _dotenv() -> dict[str, str]:
+    if not Path(".env").is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    values = {key: value for key, value in dotenv_values(".env").items() if value is not None}
+    for key, value in values.items():  # provider keys such as OPENAI_API_KEY are read by their libraries
+        if not key.startswith(PREFIX):
+            os.environ.setdefault(key, value)
+    return {key: value for key, value in values.items() if key.startswith(PREFIX)}
+
+
+def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
+    """`CROSSROADS_SERVE__PORT=80` and `CROSSROADS_HOME=…` as nested settings; empty values count as unset."""
+    nested: dict[str, Any] = {}
+    for name, value in variables.items():
+        key = name.removeprefix(PREFIX)
+        if key != name and value != "" and key not in _OTHER_VARIABLES:
+            _merge(nested, _nest(key.lower().split("__"), value))
+    return nested
+
+
+def _nest(keys: list[str], value: Any) -> dict[str, Any]:
+    nested: Any = value
+    for key in reversed(keys):
+        nested = {key: nested}
+    return dict(nested)
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _explain(error: ValidationError) -> SettingsError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return SettingsError(f"Unknown setting {key!r}.", "Every key is explained in crossroads.toml; mend or remove it.")
+    return SettingsError(f"Setting {key!r} cannot be {first['input']!r}: {first['msg']}.", "See crossroads.toml.")

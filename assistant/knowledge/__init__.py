@@ -1,0 +1,1 @@
+"""The knowledge base: documents in, passages out, every citation to the character."""

@@ -1,0 +1,52 @@
+"""The values the application's parts pass each other: a request, a conversation, a vote."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from graphs.answer import Answer, Path, Record
+
+
+class Request(Record):
+    """One turn asked of the assistant."""
+
+    question: str
+    thread_id: str = ""
+    """The conversation to go on with; empty starts a new one."""
+    path: Path | Literal["auto"] = "auto"
+    collection: str = ""
+    """Where to look; empty means the default collection."""
+    model: str = ""
+    """`provider:model` for this turn; empty means the configured one."""
+    contexts: list[str] | None = None
+    """Texts that stand in for retrieval."""
+    replace: str = ""
+    """Id of an earlier question of the thread: it and all after it are replaced (edit, regenerate)."""
+
+
+class ThreadInfo(Record):
+    """A conversation in the list of conversations."""
+
+    thread_id: str
+    title: str
+    created: str
+    updated: str
+    turns: int
+
+
+class Turn(Record):
+    """A question and its answer; no answer means the turn was interrupted."""
+
+    question_id: str
+    question: str
+    asked: str
+    answer: Answer | None
+
+
+class Vote(Record):
+    """What a user thought of an answer."""
+
+    answer_id: str
+    vote: Literal["up", "down"]
+    comment: str = ""
+    created: str = ""

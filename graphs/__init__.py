@@ -1,0 +1,1 @@
+"""State machines and the values that flow through them. Knows LangChain and LangGraph, nothing of ours."""

@@ -1,0 +1,152 @@
+"""The values an answer is made of. Field names are a contract: JSON everywhere uses the same names."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Path = Literal["zero_shot", "few_shot", "rag", "tuned", "tuned_rag", "tools", "clarify"]
+PATHS: tuple[Path, ...] = get_args(Path)
+
+SupportLabel = Literal["supported", "partly", "unsupported"]
+
+
+class Record(BaseModel):
+    """A frozen value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Expected(Record):
+    """What a path is expected to take, from measured runs on this machine."""
+
+    seconds: float
+    cost_usd: float = 0.0
+
+
+class RouteDecision(Record):
+    """Which path was taken, and the true reason in one sentence a user understands."""
+
+    path: Path
+    reason: str
+    confidence: float = Field(ge=0, le=1)
+    scores: dict[Path, float] = {}
+    forced: bool = False
+    expected: dict[Path, Expected] = {}
+
+
+class Passage(Record):
+    """A chunk of a stored document as retrieval returned it."""
+
+    chunk_id: str
+    document_id: str
+    source: str
+    title: str
+    text: str
+    start: int
+    """Offset of the first character in the document's stored text."""
+    end: int
+    """Offset behind the last character: `document.text[start:end] == text`."""
+    page: int | None = None
+    heading: str = ""
+    """The heading path the chunk stands under, such as `Warranty › Duration`."""
+    score: float = 0.0
+    """The fused retrieval score: comparable within one search only."""
+    similarity: float = 0.0
+    """Cosine between question and chunk, comparable across searches."""
+
+
+class Citation(Record):
+    """Where a marker in the answer points: a span of a stored document."""
+
+    marker: str
+    chunk_id: str
+    document_id: str
+    source: str
+    title: str
+    page: int | None
+    start: int
+    end: int
+    snippet: str
+    """Exactly the stored text between `start` and `end`."""
+    score: float
+
+
+class SentenceSupport(Record):
+    """One sentence of an answer and how well the evidence carries it."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+    supported: bool
+
+
+class Grounding(Record):
+    """Is the text supported by its evidence, as a whole and by sentence."""
+
+    score: float = Field(ge=0, le=1)
+    label: SupportLabel
+    sentences: list[SentenceSupport] = []
+
+
+class Usage(Record):
+    """Tokens and money one answer took; local models cost nothing."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+class Timing(Record):
+    """Milliseconds, by phase."""
+
+    total: float = 0.0
+    route: float = 0.0
+    retrieve: float = 0.0
+    first_token: float = 0.0
+    generate: float = 0.0
+    verify: float = 0.0
+
+
+class Evidence(Record):
+    """A passage that was looked at, and whether the answer was allowed to use it."""
+
+    passage: Passage
+    kept: bool
+    why: str
+    """Why it was kept or dropped, in a few words."""
+
+
+class PromptRef(Record):
+    """Which prompt produced the answer."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Answer(Record):
+    """What one turn produced: what the UI shows, the API returns and evaluation scores."""
+
+    text: str
+    route: RouteDecision
+    citations: list[Citation] = []
+    grounding: Grounding | None = None
+    abstained: bool = False
+    model: str = ""
+    usage: Usage = Usage()
+    timing: Timing = Timing()
+    thread_id: str = ""
+    answer_id: str = ""
+    quoted: bool = False
+    """True where the text is a quotation of the best passage instead of the model's own words."""
+    stopped: bool = False
+    """True where the user stopped the answer: the text is what had been written by then."""
+    question: str = ""
+    """The question as it was searched for: a follow-up turned into one that stands alone."""
+    evidence: list[Evidence] = []
+    notices: list[str] = []
+    """What the user must know: a fallback model in use, a store out of reach, a memory not checked."""
+    prompt: PromptRef | None = None

@@ -1,0 +1,93 @@
+"""What a run may use. Everything reaches the graph through LangGraph's runtime context."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.retrievers import BaseRetriever
+
+from graphs.answer import Grounding, Passage, Record
+
+
+class Reading(Record):
+    """What a reader found in one passage for one question."""
+
+    answerable: float
+    """Chance in 0–1 that the passage answers the question."""
+    start: int
+    end: int
+    """Span of the best answer, as offsets into the passage's text; `start == end` where there is none."""
+    text: str
+
+
+class Reader(Protocol):
+    """Finds where a passage answers a question (extractive question answering, SQuAD 2.0's task)."""
+
+    def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
+        """One reading for each passage, in their order."""
+        ...
+
+
+class Checker(Protocol):
+    """Judges whether evidence supports a text, sentence by sentence."""
+
+    def check(self, text: str, evidence: Sequence[str]) -> Grounding:
+        """The grounding of `text`; with no evidence every sentence is unsupported."""
+        ...
+
+
+class Encoder(Protocol):
+    """Unit vectors for texts; LangChain's `Embeddings` is one."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]: ...
+
+    def embed_query(self, text: str) -> list[float]: ...
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What retrieval looks through, in words and numbers a user understands."""
+
+    collection: str
+    documents: int
+    chunks: int
+    store: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one run."""
+
+    passages: int = 8
+    """How many passages retrieval returns."""
+    prompt_passages: int = 3
+    """How many of them the model is shown."""
+    answer_tokens: int = 256
+    history_messages: int = 8
+    refuse: float = 0.5
+    """From 0 (rather answer) to 1 (rather refuse)."""
+
+
+@dataclass
+class Context:
+    """The models, the retriever and the limits one run may use."""
+
+    chat: BaseChatModel
+    model_name: str
+    corpus: Corpus
+    checker: Checker
+    encoder: Encoder
+    retriever: BaseRetriever | None = None
+    """None where the collection is empty or the store is out of reach (then `notices` says so)."""
+    reader: Reader | None = None
+    tuned: BaseChatModel | None = None
+    tuned_name: str = ""
+    given: list[Passage] | None = None
+    """Passages that stand in for retrieval (evaluation rows bring their own)."""
+    limits: Limits = field(default_factory=Limits)
+    notices: list[str] = field(default_factory=list)
+    cancel: threading.Event = field(default_factory=threading.Event)

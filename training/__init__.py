@@ -1,0 +1,1 @@
+"""Making models: data, trainers, exports, and the registry that records them."""
