@@ -10,7 +10,7 @@ from typing import Protocol
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 
-from graphs.answer import Grounding, Passage, Record
+from graphs.answer import Expected, Grounding, Passage, Path, Record
 
 
 class Reading(Record):
@@ -43,9 +43,13 @@ class Checker(Protocol):
 class Encoder(Protocol):
     """Unit vectors for texts; LangChain's `Embeddings` is one."""
 
-    def embed_documents(self, texts: list[str]) -> list[list[float]]: ...
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """One vector for each text."""
+        ...
 
-    def embed_query(self, text: str) -> list[float]: ...
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of a question."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Limits:
     history_messages: int = 8
     refuse: float = 0.5
     """From 0 (rather answer) to 1 (rather refuse)."""
+    memory_samples: int = 3
+    """How often the model is asked again to see whether its memory agrees with itself; 0 asks once and trusts it."""
 
 
 @dataclass
@@ -89,5 +95,9 @@ class Context:
     given: list[Passage] | None = None
     """Passages that stand in for retrieval (evaluation rows bring their own)."""
     limits: Limits = field(default_factory=Limits)
+    expected: dict[Path, Expected] = field(default_factory=dict)
+    """What each path took lately in this home; paths never taken are absent."""
+    prices: tuple[float, float] = (0.0, 0.0)
+    """US dollars for a million prompt and a million completion tokens; local models cost nothing."""
     notices: list[str] = field(default_factory=list)
     cancel: threading.Event = field(default_factory=threading.Event)

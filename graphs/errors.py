@@ -101,7 +101,3 @@ class BusyError(CrossroadsError):
     """Something else holds what is needed: a second `serve` on one home, for one."""
 
     type = "busy"
-
-
-class Cancelled(Exception):
-    """The user stopped the work. Not an error: what was done so far is kept."""

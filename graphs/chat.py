@@ -1,0 +1,60 @@
+"""The chat graph: route → retrieve when needed → answer → check → `Answer`.
+
+Run it with `thread_id` in the configuration and `durability="sync"`, so that every step is on disk before the next
+begins; the input is `graphs.state.TurnInput`, events come on the custom stream, the finished state holds `answer`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from graphs.context import Context
+from graphs.nodes.respond import answer_directly, answer_from_passages, read, use_tool
+from graphs.nodes.route import NEEDS_DOCUMENTS, receive, rephrase_question, route
+from graphs.nodes.verify import abstain, finish, verify
+from graphs.state import ChatState, TurnInput
+
+
+def after_route(state: ChatState) -> Literal["read", "use_tool", "answer_directly"]:
+    """Where the chosen path begins."""
+    path = state["decision"]["path"]
+    if path in NEEDS_DOCUMENTS:
+        return "read"
+    return "use_tool" if path == "tools" else "answer_directly"
+
+
+def after_read(state: ChatState) -> Literal["answer_from_passages", "abstain"]:
+    """Without a passage that answers there is nothing to write from."""
+    return "answer_from_passages" if any(item["kept"] for item in state["evidence"]) else "abstain"
+
+
+def after_draft(state: ChatState) -> Literal["abstain", "finish"]:
+    """A draft nobody could write ends in "I don't know"."""
+    return "abstain" if state["draft"].get("unknown") else "finish"
+
+
+def build_chat_graph(
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+) -> CompiledStateGraph[ChatState, Context, TurnInput, ChatState]:
+    """The compiled graph; with a saver, threads persist and continue."""
+    graph = StateGraph(ChatState, context_schema=Context, input_schema=TurnInput)
+    for node in (receive, rephrase_question, route, read, answer_from_passages, answer_directly, use_tool):
+        graph.add_node(node.__name__, node)
+    for node in (verify, abstain, finish):
+        graph.add_node(node.__name__, node)
+    graph.add_edge(START, "receive")
+    graph.add_edge("receive", "rephrase_question")
+    graph.add_edge("rephrase_question", "route")
+    graph.add_conditional_edges("route", after_route)
+    graph.add_conditional_edges("read", after_read)
+    graph.add_edge("answer_from_passages", "verify")
+    graph.add_conditional_edges("answer_directly", after_draft)
+    graph.add_conditional_edges("use_tool", after_draft)
+    graph.add_edge("verify", "finish")
+    graph.add_edge("abstain", "finish")
+    graph.add_edge("finish", END)
+    return graph.compile(checkpointer=checkpointer)

@@ -1,0 +1,161 @@
+"""Which passages answer the question, what to quote from them, and which of them a sentence rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from graphs.answer import Citation, Evidence, Grounding, Passage, SentenceSupport
+from graphs.context import Reader, Reading
+from graphs.words import content_words, coverage, sentence_spans, words
+
+_SIMILARITY_BAR = (0.30, 0.60)
+_COVERAGE_BAR = (0.20, 0.80)
+_ANSWERABLE_BAR = (0.10, 0.90)
+"""What `refuse` = 0 and `refuse` = 1 ask of a passage; in between by straight line."""
+
+
+def bar(bounds: tuple[float, float], refuse: float) -> float:
+    """The bar at this setting of the dial from "rather answer" (0) to "rather refuse" (1)."""
+    low, high = bounds
+    return low + (high - low) * refuse
+
+
+def read_passages(question: str, passages: Sequence[Passage], reader: Reader | None) -> list[Reading]:
+    """A reading for each passage; without a reader the chance is judged by similarity and shared words."""
+    if reader is not None:
+        return reader.read(question, [passage.text for passage in passages])
+    return [_guess(question, passage) for passage in passages]
+
+
+def _guess(question: str, passage: Passage) -> Reading:
+    start, end = _closest_sentence(question, passage.text)
+    shared = coverage(question, [passage.text, passage.heading, passage.title])
+    chance = min(1.0, max(0.0, 0.6 * shared + 0.8 * (passage.similarity - 0.25)))
+    return Reading(answerable=chance, start=start, end=end, text=passage.text[start:end])
+
+
+def weigh(passages: Sequence[Passage], readings: Sequence[Reading], refuse: float, most: int) -> list[Evidence]:
+    """Keep the passages that answer, at most `most`, the likeliest; say of each why."""
+    least = bar(_ANSWERABLE_BAR, refuse)
+    order = sorted(range(len(passages)), key=lambda index: -readings[index].answerable)
+    kept = {index for index in order[:most] if readings[index].answerable >= least}
+    return [
+        Evidence(passage=passage, kept=index in kept, why=_why(readings[index].answerable, least, index in kept))
+        for index, passage in enumerate(passages)
+    ]
+
+
+def _why(answerable: float, least: float, kept: bool) -> str:
+    if kept:
+        return f"answers the question ({answerable:.0%})"
+    if answerable < least:
+        return f"does not seem to answer it ({answerable:.0%}, {least:.0%} needed)"
+    return f"others answer it better ({answerable:.0%})"
+
+
+def widen(text: str, start: int, end: int, most: int = 400) -> tuple[int, int]:
+    """The whole sentences a span lies in, so that a quotation reads as one."""
+    touched = [span for span in sentence_spans(text) if span[0] < max(end, start + 1) and span[1] > start]
+    if not touched:
+        return start, end
+    low, high = touched[0][0], touched[-1][1]
+    return (low, high) if high - low <= most or high - low <= end - start else (start, max(end, start + 1))
+
+
+def _closest_sentence(question: str, text: str) -> tuple[int, int]:
+    spans = sentence_spans(text)
+    if not spans:
+        return 0, len(text)
+    wanted = content_words(question)
+    return max(spans, key=lambda span: len(wanted & content_words(text[span[0] : span[1]])))
+
+
+def answers(draft: str, reading: Reading) -> bool:
+    """Whether a draft says what the reader found: half of the words of the span at least."""
+    found = content_words(reading.text) or set(words(reading.text))
+    said = content_words(draft) | set(words(draft))
+    return not found or len(found & said) >= 0.5 * len(found)
+
+
+def cite(text: str, grounding: Grounding, passages: Sequence[Passage]) -> tuple[str, list[Citation], Grounding]:
+    """Put a marker behind every supported sentence: one marker a chunk, numbered as they appear.
+
+    Returns the text with markers, the citations and the grounding with its sentences moved along.
+    """
+    order: list[int] = []
+    spans: dict[int, tuple[int, int]] = {}
+    moved: list[SentenceSupport] = []
+    marked, position = "", 0
+    for sentence in grounding.sentences:
+        marked += text[position : sentence.start]
+        position = sentence.end
+        start, written = len(marked), sentence.text
+        source = support_for(written, passages) if sentence.supported else None
+        if source is not None:
+            index, span = source
+            spans[index] = _union(spans.get(index), span)
+            if index not in order:
+                order.append(index)
+            written = _mark(written, order.index(index) + 1)
+        marked += written
+        moved.append(sentence.model_copy(update={"text": written, "start": start, "end": len(marked)}))
+    marked += text[position:]
+    citations = [_citation(number, passages[index], spans[index]) for number, index in enumerate(order, 1)]
+    return marked, citations, grounding.model_copy(update={"sentences": moved})
+
+
+def _mark(sentence: str, number: int) -> str:
+    """The marker stands before the full stop, as in print: `24 months [1].`"""
+    body = sentence.rstrip(".!?…:;")
+    return f"{body} [{number}]{sentence[len(body) :]}"
+
+
+def support_for(sentence: str, passages: Sequence[Passage]) -> tuple[int, tuple[int, int]] | None:
+    """The passage, and the span of whole sentences in it, that carries most of a sentence's words."""
+    wanted = content_words(sentence)
+    best: tuple[float, int, tuple[int, int]] | None = None
+    for index, passage in enumerate(passages):
+        for span in _windows(passage.text):
+            have = content_words(passage.text[span[0] : span[1]])
+            share = len(wanted & have) / len(wanted) if wanted else 0.0
+            score = share - 0.0004 * (span[1] - span[0])  # of two spans that say it, the shorter one
+            if share > 0 and (best is None or score > best[0]):
+                best = (score, index, span)
+    return (best[1], best[2]) if best else None
+
+
+def _windows(text: str) -> list[tuple[int, int]]:
+    spans = sentence_spans(text)
+    pairs = [(first[0], second[1]) for first, second in pairwise(spans)]
+    return spans + pairs
+
+
+def _union(first: tuple[int, int] | None, second: tuple[int, int], most: int = 600) -> tuple[int, int]:
+    if first is None:
+        return second
+    low, high = min(first[0], second[0]), max(first[1], second[1])
+    return (low, high) if high - low <= most else first
+
+
+def quote(passage: Passage, start: int, end: int) -> tuple[str, Citation]:
+    """A quotation of a passage's sentences around a span, and its citation."""
+    low, high = widen(passage.text, start, end)
+    citation = _citation(1, passage, (low, high))
+    return f"“{citation.snippet.strip()}” [1]", citation
+
+
+def _citation(number: int, passage: Passage, span: tuple[int, int]) -> Citation:
+    low, high = span
+    return Citation(
+        marker=f"[{number}]",
+        chunk_id=passage.chunk_id,
+        document_id=passage.document_id,
+        source=passage.source,
+        title=passage.title,
+        page=passage.page,
+        start=passage.start + low,
+        end=passage.start + high,
+        snippet=passage.text[low:high],
+        score=passage.score,
+    )

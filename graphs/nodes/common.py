@@ -1,0 +1,40 @@
+"""What several steps share: events, the clock, history."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langgraph.config import get_stream_writer
+
+from graphs.events import Event
+from graphs.state import ChatState
+
+MARKER = re.compile(r"\s?\[\d+(?:\s*,\s*\d+)*\]")
+
+
+def emit(event: Event) -> None:
+    """Tell the caller what is going on; goes out at once on the graph's custom stream."""
+    get_stream_writer()(event)
+
+
+def elapsed(state: ChatState, phase: str, since: float) -> dict[str, float]:
+    """The turn's timing with the milliseconds since `since` (of `time.time`) added to `phase`."""
+    timing: dict[str, float] = dict(state.get("timing", {}))
+    timing[phase] = timing.get(phase, 0.0) + (time.time() - since) * 1000
+    return timing
+
+
+def history(state: ChatState, most: int) -> list[BaseMessage]:
+    """The messages before this turn's question, the last `most` of them, without citation markers."""
+    before = [message for message in state.get("messages", []) if message.id != state["question_id"]]
+    return [_plain(message) for message in before[-most:]] if most else []
+
+
+def _plain(message: BaseMessage) -> BaseMessage:
+    content: Any = message.content
+    if message.type == "ai" and isinstance(content, str):
+        return message.model_copy(update={"content": MARKER.sub("", content), "response_metadata": {}})
+    return message

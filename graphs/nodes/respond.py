@@ -1,0 +1,142 @@
+"""Let a model or the calculator write: from passages, from the message, from memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langgraph.runtime import Runtime
+
+from graphs.answer import Evidence, Passage, PromptRef
+from graphs.calculator import calculate, find_arithmetic
+from graphs.context import Context
+from graphs.events import Status, Token
+from graphs.evidence import read_passages, weigh
+from graphs.memory import agreement
+from graphs.nodes.common import elapsed, emit, history
+from graphs.prompts import load_prompt
+from graphs.routing import kind_of
+from graphs.state import ChatState
+
+MEMORY_NOTICE = "From the model's own memory; not checked against any source."
+
+
+def read(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Keep the passages that answer the question, drop the others, and say why."""
+    since, context = time.time(), runtime.context
+    passages = [Passage(**passage) for passage in state["passages"]]
+    if passages:
+        emit(Status(text=f"reading {len(passages)} passages"))
+    readings = read_passages(state["standalone"], passages, context.reader)
+    evidence = weigh(passages, readings, context.limits.refuse, context.limits.prompt_passages)
+    return {
+        "evidence": [item.model_dump() for item in evidence],
+        "readings": [reading.model_dump() for reading in readings],
+        "timing": elapsed(state, "retrieve", since),
+    }
+
+
+def answer_from_passages(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Write an answer from the kept passages."""
+    kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
+    system, prompt = load_prompt("passages")
+    shown = "\n\n".join(f"[{number}] {passage.text}" for number, passage in enumerate(kept, 1))
+    question = f"{shown}\n\nQuestion: {state['standalone']}"
+    return _write(state, runtime.context, [SystemMessage(system), HumanMessage(question)], prompt)
+
+
+def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Write an answer from the message and the conversation alone."""
+    context = runtime.context
+    name = "few_shot" if state["decision"]["path"] == "few_shot" else "direct"
+    text, prompt = load_prompt(name)
+    before = history(state, context.limits.history_messages)
+    messages = [*_with_examples(text), *before, HumanMessage(state["question"])]
+    if kind_of(state["question"]) != "question":
+        return _write(state, context, messages, prompt)
+    forced = state["decision"]["forced"]
+    if not forced and context.limits.memory_samples and not _remembers(state, context, messages):
+        return {"draft": {"unknown": True, "model": _model_name(state, context), "prompt": prompt.model_dump()}}
+    return {**_write(state, context, messages, prompt), "notices": [*state["notices"], MEMORY_NOTICE]}
+
+
+def _remembers(state: ChatState, context: Context, messages: Sequence[BaseMessage]) -> bool:
+    emit(Status(text="asking the model more than once, to see whether it is sure"))
+    return agreement(_model(state, context), messages, context.encoder, context.limits.memory_samples)
+
+
+def _with_examples(text: str) -> list[BaseMessage]:
+    """A system message, and the worked examples that stand below it in the prompt file."""
+    system, *parts = text.split("\n### ")
+    examples: list[BaseMessage] = []
+    for part in parts:
+        role, _, content = part.partition("\n")
+        examples.append(HumanMessage(content.strip()) if role == "user" else AIMessage(content.strip()))
+    return [SystemMessage(system.strip()), *examples]
+
+
+def use_tool(state: ChatState) -> dict[str, Any]:
+    """Work out the arithmetic in the message."""
+    since = time.time()
+    expression = find_arithmetic(state["question"])
+    value = calculate(expression) if expression else None
+    if expression is None or value is None:
+        return {"draft": {"unknown": True, "model": "calculator"}, "timing": elapsed(state, "generate", since)}
+    text = f"{expression.replace('**', '^').replace('*', ' × ').replace('/', ' ÷ ').replace('^', ' ^ ')} = {value}"
+    emit(Token(text=text))
+    timing = elapsed(state, "generate", since)
+    timing["first_token"] = (time.time() - timing["started"]) * 1000
+    return {"draft": {"text": text, "model": "calculator"}, "timing": timing}
+
+
+def _model(state: ChatState, context: Context) -> BaseChatModel:
+    tuned = state["decision"]["path"] in ("tuned", "tuned_rag")
+    return context.tuned if tuned and context.tuned is not None else context.chat
+
+
+def _model_name(state: ChatState, context: Context) -> str:
+    return context.tuned_name if _model(state, context) is context.tuned else context.model_name
+
+
+def _write(state: ChatState, context: Context, messages: list[BaseMessage], prompt: PromptRef) -> dict[str, Any]:
+    """Stream a model's words out as a draft; closing the stream is what stops the model."""
+    since = time.time()
+    timing: dict[str, float] = dict(state["timing"])
+    whole: AIMessageChunk | None = None
+    stream = _model(state, context).stream(messages, max_tokens=context.limits.answer_tokens)
+    emit(Status(text="writing"))
+    for chunk in stream:
+        if context.cancel.is_set():
+            break
+        whole = chunk if whole is None else whole + chunk
+        if chunk.text:
+            timing.setdefault("first_token", (time.time() - timing["started"]) * 1000)
+            emit(Token(text=chunk.text))
+    close = getattr(stream, "close", None)
+    if close:
+        close()
+    timing["generate"] = (time.time() - since) * 1000
+    draft = {**_describe(whole, context, state), "prompt": prompt.model_dump(), "stopped": context.cancel.is_set()}
+    return {"draft": draft, "timing": timing, "notices": [*state["notices"], *draft.pop("disclosed")]}
+
+
+def _describe(whole: AIMessageChunk | None, context: Context, state: ChatState) -> dict[str, Any]:
+    usage = whole.usage_metadata if whole else None
+    fallback = whole.response_metadata.get("crossroads_fallback") if whole else None
+    model = fallback["to"] if fallback else _model_name(state, context)
+    disclosed = [f"{fallback['from']} did not answer ({fallback['why']}); {fallback['to']} did."] if fallback else []
+    prompt_tokens, completion_tokens = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
+    price_in, price_out = context.prices
+    return {
+        "text": whole.text.strip() if whole else "",
+        "model": model,
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "cost_usd": (prompt_tokens * price_in + completion_tokens * price_out) / 1e6,
+        },
+        "disclosed": disclosed,
+    }

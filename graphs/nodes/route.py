@@ -1,0 +1,104 @@
+"""Take the question in, make it stand alone, and choose the path."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.messages import HumanMessage
+from langchain_core.retrievers import BaseRetriever
+from langgraph.runtime import Runtime
+
+from graphs.answer import Passage, RouteDecision
+from graphs.context import Context
+from graphs.errors import StoreError, UsageError
+from graphs.events import Found, Routed, Status
+from graphs.followup import is_follow_up, rephrase
+from graphs.nodes.common import elapsed, emit, history
+from graphs.routing import available_paths, decide, kind_of, probe_of
+from graphs.state import ChatState
+
+NEEDS_DOCUMENTS = ("rag", "tuned_rag")
+
+
+def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Save the question before anything else happens, and forget the turn before."""
+    forced = state.get("forced", "auto")
+    if forced not in ("auto", *available_paths(runtime.context)):
+        raise UsageError(f"The path {forced!r} cannot be taken now.", _path_cure(forced, runtime.context))
+    return {
+        "messages": [HumanMessage(state["question"], id=state["question_id"])],
+        "standalone": state["question"],
+        "passages": [],
+        "evidence": [],
+        "readings": [],
+        "draft": {},
+        "answer": {},
+        "notices": list(runtime.context.notices),
+        "timing": {"started": time.time()},
+    }
+
+
+def _path_cure(path: str, context: Context) -> str:
+    if path in ("tuned", "tuned_rag") and context.tuned is None:
+        return "Name a tuned model in the setting models.tuned, or choose another path."
+    if path in NEEDS_DOCUMENTS:
+        return context.notices[0] if context.notices else f"Load documents into {context.corpus.collection!r} first."
+    return f"Choose one of: auto, {', '.join(available_paths(context))}."
+
+
+def rephrase_question(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Turn a follow-up into a question that stands alone; leave every other question as it is."""
+    since, context = time.time(), runtime.context
+    before = history(state, context.limits.history_messages)
+    question = state["question"]
+    if context.given is not None or not is_follow_up(question, before) or kind_of(question) != "question":
+        return {}
+    emit(Status(text="reading the conversation"))
+    return {"standalone": rephrase(question, before, context.chat), "timing": elapsed(state, "route", since)}
+
+
+def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Probe the documents where that can matter, and decide."""
+    since, context = time.time(), runtime.context
+    forced, question = state.get("forced", "auto"), state["standalone"]
+    kind = kind_of(state["question"])
+    notices, passages = list(state["notices"]), []
+    if context.given is not None:
+        passages = context.given
+    elif context.retriever is not None and (kind == "question" or forced in NEEDS_DOCUMENTS):
+        passages, lost = _look(question, context, context.retriever)
+        notices += lost
+    timing = elapsed(state, "retrieve", since)
+    found = [(passage.text, passage.similarity, passage.title) for passage in passages]
+    decision = decide(state["question"], context, probe_of(question, found), forced)
+    if notices != state["notices"]:
+        decision = _without_store(decision, notices[-1])
+    emit(Routed(decision=decision))
+    if decision.path in NEEDS_DOCUMENTS:
+        emit(Found(passages=passages))
+    timing["route"] = timing.get("route", 0.0) + (time.time() - since) * 1000 - timing["retrieve"]
+    return {
+        "decision": decision.model_dump(),
+        "passages": [passage.model_dump() for passage in passages],
+        "notices": notices,
+        "timing": timing,
+    }
+
+
+def _look(question: str, context: Context, retriever: BaseRetriever) -> tuple[list[Passage], list[str]]:
+    """What retrieval finds; a store that fails now is disclosed instead of ending the turn."""
+    emit(Status(text=f"searching {context.corpus.documents} documents"))
+    try:
+        return [_passage(document) for document in retriever.invoke(question)], []
+    except StoreError as error:
+        return [], [f"Your documents cannot be searched now: {error.message}"]
+
+
+def _without_store(decision: RouteDecision, notice: str) -> RouteDecision:
+    return decision.model_copy(update={"reason": notice}) if not decision.forced else decision
+
+
+def _passage(document: Document) -> Passage:
+    return Passage(text=document.page_content, **document.metadata)

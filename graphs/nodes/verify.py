@@ -1,0 +1,114 @@
+"""Check the draft against its evidence; quote where it is not supported, say so where there is none; finish."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langgraph.runtime import Runtime
+
+from graphs.answer import Answer, Evidence, Passage, RouteDecision, Timing, Usage
+from graphs.context import Context, Reading
+from graphs.events import Status
+from graphs.evidence import answers, cite, quote
+from graphs.nodes.common import MARKER, elapsed, emit
+from graphs.state import ChatState
+
+
+def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Cite a supported draft; quote the best passage instead of one that is not."""
+    since, context, draft = time.time(), runtime.context, state["draft"]
+    text = MARKER.sub("", draft["text"]).strip()
+    if draft.get("stopped"):
+        return {"answer": {"text": text, "stopped": True}}
+    kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
+    emit(Status(text="checking the answer against its sources"))
+    grounding = context.checker.check(text, [passage.text for passage in kept])
+    best_passage, best_reading = _best(state)
+    if grounding.label == "supported" and answers(text, best_reading):
+        text, citations, grounding = cite(text, grounding, kept)
+        part = {"text": text, "citations": [c.model_dump() for c in citations], "grounding": grounding.model_dump()}
+    else:
+        part = _quotation(best_passage, best_reading, context)
+    return {"answer": part, "timing": elapsed(state, "verify", since)}
+
+
+def _best(state: ChatState) -> tuple[Passage, Reading]:
+    readings = [Reading(**reading) for reading in state["readings"]]
+    index = max(range(len(readings)), key=lambda number: readings[number].answerable)
+    return Passage(**state["passages"][index]), readings[index]
+
+
+def _quotation(passage: Passage, reading: Reading, context: Context) -> dict[str, Any]:
+    text, citation = quote(passage, reading.start, reading.end)
+    grounding = context.checker.check(citation.snippet, [passage.text])
+    return {
+        "text": text,
+        "citations": [citation.model_dump()],
+        "grounding": _moved(grounding.model_dump(), 1),
+        "quoted": True,
+    }
+
+
+def _moved(grounding: dict[str, Any], by: int) -> dict[str, Any]:
+    """The grounding with its sentences moved along by the opening quotation mark."""
+    for sentence in grounding["sentences"]:
+        sentence["start"] += by
+        sentence["end"] += by
+    return grounding
+
+
+def abstain(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Say that it is not known, and what was looked at."""
+    context, path = runtime.context, state["decision"]["path"]
+    if path == "tools":
+        text = "I don't know how to work this out: I see no arithmetic in it that the calculator can do."
+    elif path in ("rag", "tuned_rag"):
+        text = _nothing_found(state, context)
+    else:
+        where = (
+            f"None of your {context.corpus.documents} documents is about this"
+            if context.retriever
+            else "I have no documents on this"
+        )
+        text = f"I don't know. {where}, and the model's own memory gives a different answer each time it is asked."
+    return {"answer": {"text": text, "abstained": True}}
+
+
+def _nothing_found(state: ChatState, context: Context) -> str:
+    titles = list(dict.fromkeys(passage["title"] for passage in state["passages"]))[:3]
+    if context.given is not None:
+        return f"I don't know: none of the {len(state['passages'])} given passages answers this."
+    if not titles:
+        return f"I don't know: a search of {context.corpus.documents} documents found nothing on this."
+    nearest = ", ".join(f"“{title}”" for title in titles)
+    return (
+        f"I don't know. I searched {context.corpus.documents} documents, and none of the {len(state['passages'])} "
+        f"passages I found answers this. The nearest are in {nearest}."
+    )
+
+
+def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Put the `Answer` together and save it as the turn's reply."""
+    draft, part = (
+        state["draft"],
+        state["answer"] or {"text": state["draft"]["text"], "stopped": state["draft"].get("stopped", False)},
+    )
+    timing = {name: round(value, 1) for name, value in state["timing"].items() if name != "started"}
+    timing["total"] = round((time.time() - state["timing"]["started"]) * 1000, 1)
+    answer = Answer(
+        **part,
+        route=RouteDecision(**state["decision"]),
+        model=draft.get("model", runtime.context.model_name),
+        usage=Usage(**draft.get("usage", {})),
+        timing=Timing(**timing),
+        answer_id=state["answer_id"],
+        question=state["standalone"],
+        evidence=[Evidence(**item) for item in state["evidence"]],
+        notices=state["notices"],
+        prompt=draft.get("prompt"),
+    )
+    record = answer.model_dump()
+    message = AIMessage(answer.text, id=state["answer_id"], response_metadata={"answer": record})
+    return {"answer": record, "messages": [message], "passages": [], "readings": [], "draft": {}, "evidence": []}

@@ -1,0 +1,38 @@
+"""What one conversation remembers. Plain JSON values only, so that every saver can store it without pickle."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypedDict
+
+from langchain_core.messages import AnyMessage
+from langgraph.graph.message import add_messages
+
+
+class TurnInput(TypedDict, total=False):
+    """What a turn starts from."""
+
+    question: str
+    question_id: str
+    answer_id: str
+    forced: str
+    """A path, or `auto`."""
+    messages: Annotated[list[AnyMessage], add_messages]
+    """Only where the caller changes the conversation first: `RemoveMessage`s, or a history it keeps itself."""
+
+
+class ChatState(TurnInput, total=False):
+    """The conversation, and the turn in progress."""
+
+    standalone: str
+    decision: dict[str, Any]
+    passages: list[dict[str, Any]]
+    """What retrieval returned, best first (`Passage`)."""
+    evidence: list[dict[str, Any]]
+    """The same, kept or dropped with the reason (`Evidence`)."""
+    readings: list[dict[str, Any]]
+    draft: dict[str, Any]
+    """The model's words before they were checked, with usage and model name."""
+    timing: dict[str, float]
+    notices: list[str]
+    answer: dict[str, Any]
+    """The finished `Answer` of the turn."""

@@ -1,0 +1,77 @@
+"""Plain measures on words and sentences, shared by routing, quoting and citing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+_ABBREVIATIONS = frozenset(
+    "e.g i.e etc vs cf al mr mrs ms dr prof st no fig eq sec vol p pp approx inc ltd u.s".split()
+)
+_BREAK = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\Wa-z_])|\s*\n+\s*|(?<=[。！？])")
+
+STOP_WORDS = frozenset(
+    """a about after all also am an and any are as at be because been before being between both but by can could did do
+    does doing down during each few for from further had has have having he her here hers him his how i if in into is it
+    its itself just let me might more most must my no nor not now of off on once only or other our ours out over own per
+    please same shall she should so some such than that the their theirs them then there these they this those through
+    to too under until up us use used using very was we were what when where which while who whom whose why will with
+    would you your yours tell know give say get got much many one""".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """Lower-cased words and numbers, in order."""
+    return [match.group().lower() for match in _WORD.finditer(text)]
+
+
+def stem(word: str) -> str:
+    """A word without its commonest English endings: enough to match `tunes` with `tuning`, no more."""
+    for ending in ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "er", "ed", "es", "s", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+def content_words(text: str) -> set[str]:
+    """Stems of the words that carry meaning."""
+    return {stem(word) for word in words(text) if word not in STOP_WORDS}
+
+
+def coverage(text: str, others: Iterable[str]) -> float:
+    """Share in 0–1 of the content words of `text` that occur in `others`; 0 where it has none."""
+    wanted = content_words(text)
+    if not wanted:
+        return 0.0
+    have: set[str] = set()
+    for other in others:
+        have |= content_words(other)
+    return len(wanted & have) / len(wanted)
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Spans of sentences, without surrounding white space; line breaks end sentences too."""
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for match in _BREAK.finditer(text):
+        if "\n" not in match.group() and _ends_in_abbreviation(text[start : match.start()]):
+            continue
+        _append_trimmed(spans, text, start, match.start() if match.group().isspace() else match.end())
+        start = match.end()
+    _append_trimmed(spans, text, start, len(text))
+    return spans
+
+
+def _ends_in_abbreviation(text: str) -> bool:
+    last = text.rsplit(maxsplit=1)[-1].lstrip("(“\"'").lower() if text.strip() else ""
+    return last.endswith(".") and last.rstrip(".") in _ABBREVIATIONS
+
+
+def _append_trimmed(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        spans.append((start, end))
