@@ -1,0 +1,1 @@
+"""The HTTP API and the document viewer, on the page's port."""

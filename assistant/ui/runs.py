@@ -1,0 +1,108 @@
+"""Answers under way. A run goes on when its tab is reloaded or closed, and can be watched again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from assistant.records import Request
+from graphs.errors import CrossroadsError
+from graphs.events import Event, Failed, Final
+
+if TYPE_CHECKING:
+    from assistant.app import Assistant
+
+log = logging.getLogger(__name__)
+KEPT_SECONDS = 600.0
+"""How long a finished run can still be watched."""
+
+
+class Run:
+    """One question being answered on a thread of its own, with everything it told so far."""
+
+    def __init__(self, request: Request) -> None:
+        self.run_id = uuid.uuid4().hex
+        self.request = request
+        self.cancel = threading.Event()
+        self.events: list[Event] = []
+        self.finished_at: float | None = None
+        self._changed = threading.Condition()
+
+    def start(self, events: Iterator[Event]) -> None:
+        """Consume `events` in the background."""
+        threading.Thread(target=self._consume, args=(events,), name=f"run-{self.run_id[:8]}", daemon=True).start()
+
+    def wait(self, seen: int, timeout: float) -> list[Event]:
+        """The events after the first `seen`; waits for one at most `timeout` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.events) > seen, timeout)
+            return self.events[seen:]
+
+    def _consume(self, events: Iterator[Event]) -> None:
+        try:
+            for event in events:
+                self._tell(event)
+        except CrossroadsError as error:
+            self._tell(Failed(error=error.as_json()["error"], thread_id=self.request.thread_id))
+        except Exception:
+            log.exception("a run failed in a way nobody foresaw")
+            self._tell(Failed(error=_UNFORESEEN, thread_id=self.request.thread_id))
+        finally:
+            self.finished_at = time.monotonic()
+
+    def _tell(self, event: Event) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    @property
+    def over(self) -> bool:
+        """Whether the last event has been told."""
+        return bool(self.events) and isinstance(self.events[-1], Final | Failed)
+
+
+_UNFORESEEN = {
+    "type": "internal",
+    "message": "Something went wrong inside Crossroads while it worked on this.",
+    "cure": "Try again; if it happens again, the service's log says what failed.",
+}
+
+
+class Runs:
+    """The runs of this service, by id."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+        self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
+
+    def start(self, request: Request) -> Run:
+        """Begin to answer. Raises `UsageError` where the request itself is wrong."""
+        run = Run(request)
+        events = iter(self._assistant.stream(request, run.cancel))
+        run.events.append(next(events))  # what is wrong with the request shows here, before anything is promised
+        with self._lock:
+            self._forget()
+            self._runs[run.run_id] = run
+        run.start(events)
+        return run
+
+    def get(self, run_id: str) -> Run | None:
+        """The run of that id, if it is not forgotten."""
+        return self._runs.get(run_id)
+
+    def of_thread(self, thread_id: str) -> Run | None:
+        """The run under way in a conversation, if there is one."""
+        with self._lock:
+            going = [run for run in self._runs.values() if run.request.thread_id == thread_id and not run.over]
+        return going[-1] if thread_id and going else None
+
+    def _forget(self) -> None:
+        now = time.monotonic()
+        for run_id, run in list(self._runs.items()):
+            if run.finished_at is not None and now - run.finished_at > KEPT_SECONDS:
+                del self._runs[run_id]

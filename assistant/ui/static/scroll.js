@@ -1,0 +1,30 @@
+// Follows the newest text while the reader is at the bottom, and leaves a reader who scrolled up alone.
+
+import { $ } from "./dom.js";
+
+const NEAR = 48;
+let follows = true;
+
+export function watchScroll() {
+  const chat = $("chat");
+  chat.addEventListener("scroll", () => {
+    follows = chat.scrollHeight - chat.scrollTop - chat.clientHeight < NEAR;
+    if (follows) $("newest").hidden = true;
+  }, { passive: true });
+  chat.addEventListener("wheel", (event) => {
+    if (event.deltaY < 0) follows = false;
+  }, { passive: true });
+}
+
+export function keepUp() {
+  const chat = $("chat");
+  if (follows) chat.scrollTop = chat.scrollHeight;
+  else $("newest").hidden = false;
+}
+
+export function toNewest() {
+  const chat = $("chat");
+  follows = true;
+  chat.scrollTop = chat.scrollHeight;
+  $("newest").hidden = true;
+}
