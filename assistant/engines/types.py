@@ -1,0 +1,36 @@
+"""What every engine takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+Emit = Callable[[int], bool]
+"""Called with each new token id, in order; an answer of False means stop now."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are chosen. Temperature 0 takes the likeliest one each time."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    """None draws a new one each time; it has no effect at temperature 0."""
+    repetition_penalty: float = 1.0
+
+
+class Engine(Protocol):
+    """Continues a prompt of token ids. Not safe to call from two threads: a `Desk` stands in front of it.
+
+    An engine keeps what it computed for earlier prompts and reuses the longest common prefix.
+    """
+
+    name: str
+    device: str
+
+    def run(self, prompt: Sequence[int], sampling: Sampling, ends: frozenset[int], emit: Emit) -> None:
+        """Emit new tokens until one of `ends` (not emitted), `max_tokens`, or `emit` answers False."""
+        ...
