@@ -12,13 +12,13 @@ from graphs.errors import CrossroadsError
 STYLE = (Path(__file__).parent / "viewer.css").read_text(encoding="utf-8")
 
 
-def page(document: StoredDocument, start: int, end: int, *, has_original: bool) -> str:
-    """The whole page. The first marked piece has the id `here`, so `#here` scrolls to it."""
+def page(document: StoredDocument, start: int, end: int, original: Path | None) -> str:
+    """The whole page. The first marked piece has the id `here`, so `#here` scrolls to it; `original` is the file."""
     title = document.info.title or name(document)
     cited = cited_page(document, start, end)
-    parts = [_head(document, title, cited, has_original=has_original)]
-    if cited and has_original and document.info.media_type == "application/pdf":
-        parts.append(_picture(document, cited, start, end))
+    parts = [_head(document, title, cited, has_original=original is not None)]
+    if cited and original and document.info.media_type == "application/pdf":
+        parts.append(_picture(document, cited, start, end, original))
     parts.append(_text(document, start, end, picture=len(parts) == 2))
     return _html(title, "".join(parts))
 
@@ -55,10 +55,13 @@ def _head(document: StoredDocument, title: str, cited: Page | None, *, has_origi
     )
 
 
-def _picture(document: StoredDocument, cited: Page, start: int, end: int) -> str:
+def _picture(document: StoredDocument, cited: Page, start: int, end: int, original: Path) -> str:
+    from assistant.http.pdf_pictures import marked_at
+
     address = f"{_address(document)}/pages/{cited.number}?start={start}&amp;end={end}"
     return (
-        f'<figure id="here"><img src="{address}" '
+        f'<figure><span id="here" style="top: {marked_at(original, cited, start, end):.1%}"></span>'
+        f'<img src="{address}" '
         f'alt="Page {cited.number} with the cited passage marked; its text follows below">'
         f"<figcaption>Page {cited.number}, as printed. Its text is below.</figcaption></figure>"
     )

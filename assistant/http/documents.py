@@ -35,10 +35,10 @@ def documents_router(assistant: Assistant) -> APIRouter:
         """The document as a page, opened at the span from `start` to `end`."""
         try:
             document = _document(assistant, document_id)
-            has_original = assistant.knowledge.original(document_id) is not None
+            original = assistant.knowledge.original(document_id)
         except CrossroadsError as error:
             return _refused(error)
-        html = document_page.page(document, *_span(document, start, end), has_original=has_original)
+        html = document_page.page(document, *_span(document, start, end), original)
         return HTMLResponse(html, headers=HEADERS)
 
     @router.get("/{document_id}/pages/{number}")

@@ -47,6 +47,20 @@ def draw(path: Path, page: Page, start: int, end: int) -> bytes:
     return stream.getvalue()
 
 
+def marked_at(path: Path, page: Page, start: int, end: int) -> float:
+    """How far down the page the span begins, from 0 at the top to 1; 0 where that cannot be told."""
+    import pypdfium2
+
+    try:
+        with _lock, pypdfium2.PdfDocument(path) as pdf:
+            sheet = pdf[page.number - 1]
+            boxes = _boxes(sheet, max(start, page.start) - page.start, min(end, page.end) - page.start)
+            bitmap = sheet.render(scale=0.1)  # knows how the page is turned and cropped
+            return max(0.0, _to_pixels(bitmap, sheet, boxes[0])[1] / bitmap.height) if boxes else 0.0
+    except (pypdfium2.PdfiumError, IndexError, OSError):
+        return 0.0
+
+
 def _boxes(sheet: Any, start: int, end: int) -> list[Box]:
     """One box for each line of the span."""
     text_page = sheet.get_textpage()

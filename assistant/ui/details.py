@@ -37,8 +37,8 @@ def _paths(answer: Answer) -> str:
         return ""
     rows = "".join(_path_row(answer, path) for path in sorted(known, key=lambda path: -route.scores.get(path, 0.0)))
     return (
-        '<div class="table" tabindex="0"><table class="paths"><thead><tr><th>Path</th><th>Chance</th>'
-        '<th class="number">Expected time</th><th class="number">Expected cost</th></tr></thead>'
+        '<h4>Paths, and what each was expected to take</h4><div class="table" tabindex="0"><table class="paths"><thead>'
+        '<tr><th>Path</th><th>Chance</th><th class="number">Time</th><th class="number">Cost</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

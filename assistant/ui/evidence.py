@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from assistant.ui.words import document_address, place
 from assistant.ui.words import text as safe
 from graphs.answer import Answer, Citation, Passage
@@ -90,5 +92,5 @@ def _passage_address(passage: Passage) -> str:
 
 
 def _shorten(text: str, most: int = 180) -> str:
-    flat = " ".join(text.split())
+    flat = " ".join(re.sub(r"^#{1,6}\s+", "", text, flags=re.MULTILINE).split())
     return flat if len(flat) <= most else flat[: most - 1].rsplit(" ", 1)[0] + " …"

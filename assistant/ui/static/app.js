@@ -25,7 +25,7 @@ export async function start() {
   document.addEventListener("toggle", closeOtherMenus, true);
   addEventListener("popstate", () => open());
   await open();
-  if (matchMedia("(min-width: 768px)").matches) $("ask").focus();
+  if (matchMedia("(min-width: 900px)").matches) $("ask").focus();
 }
 
 // Show what the address names.
@@ -172,7 +172,7 @@ const ACTIONS = {
   newest: () => toNewest(),
   attach: () => $("files").click(),
   "attach-folder": () => $("folder").click(),
-  documents: () => documents.openDocuments(),
+  documents: () => { sideDrawer(false); return documents.openDocuments(); },
   keys: () => $("keys").showModal(),
   "close-dialog": (button) => button.closest("dialog").close(),
   "close-evidence": () => closeEvidence(),

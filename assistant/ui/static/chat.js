@@ -1,7 +1,7 @@
 // Asking, watching an answer being written, stopping, and the tools under an answer.
 
 import { call, data, lines } from "./net.js";
-import { $, alertUser, clearAlert, fill, fromHtml, say, sure } from "./dom.js";
+import { $, alertUser, announce, clearAlert, fill, fromHtml, say, sure } from "./dom.js";
 import { keepUp, toNewest } from "./scroll.js";
 
 const state = { thread: "", run: "", stopping: false, ended: () => {} };
@@ -105,7 +105,8 @@ function finish(line, article) {
   state.thread = line.thread || state.thread;
   state.run = "";
   setBusy(false);
-  say(line.say ?? "");
+  say("");
+  announce(line.say ?? "");
   keepUp();
   state.ended(state.thread, line.type);
 }

@@ -17,6 +17,11 @@ export function say(text) {
   $("status").textContent = text;
 }
 
+// For ears only: the eyes see it on the page already.
+export function announce(text) {
+  $("announce").textContent = text;
+}
+
 export function alertUser(error) {
   const cure = error.cure ? ` ${error.cure}` : "";
   $("alert").textContent = error.message ? `${error.message}${cure}` : "";
