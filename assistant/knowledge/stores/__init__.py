@@ -1,0 +1,118 @@
+"""Vector stores: which one a home uses, and how it is opened."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+from pathlib import Path
+from typing import Literal
+
+from assistant.config import Settings
+from assistant.knowledge import weaviate_binary
+from assistant.knowledge.types import ChunkStore
+from graphs.errors import StorageError, StoreError
+
+Kind = Literal["weaviate", "chroma"]
+log = logging.getLogger(__name__)
+
+
+def open_store(settings: Settings, *, fingerprint: str, dimensions: int) -> ChunkStore:
+    """Open the store the settings name; `auto` is the embedded Weaviate where its binary is, else Chroma.
+
+    `fingerprint` names the embedding model: chunks of two models never mix. A home that holds chunks in one kind of
+    store is never quietly opened with the other.
+
+    Raises `StoreError` when the store cannot be opened, with the cure.
+    """
+    remember = _Memory(settings)
+    if choose(settings) == "chroma":
+        from assistant.knowledge.stores.chroma import ChromaStore
+
+        return ChromaStore(settings.home / "store" / "chroma", fingerprint, dimensions, on_put=remember.chroma)
+    from assistant.knowledge.stores import weaviate
+
+    if settings.store.url:
+        return weaviate.connect(settings, fingerprint, dimensions)
+    return weaviate.open_embedded(settings, fingerprint, dimensions, on_put=remember.weaviate)
+
+
+def choose(settings: Settings) -> Kind:
+    """The kind of store `open_store` opens. Raises `StoreError` when that kind cannot be had here."""
+    if settings.store.url:
+        if settings.store.kind == "chroma":
+            raise StoreError(
+                f"store.url is {settings.store.url!r}, but store.kind is 'chroma', which has no address.",
+                "Unset one of the two.",
+            )
+        return "weaviate"
+    held = _Memory(settings).kind()
+    if settings.store.kind == "auto":
+        return _auto(settings, held)
+    if held and held != settings.store.kind:
+        log.warning("%s holds chunks in %s, but store.kind is %r.", settings.home, held, settings.store.kind)
+    _require(settings.store.kind, settings, held)
+    return settings.store.kind
+
+
+def _auto(settings: Settings, held: Kind | None) -> Kind:
+    if held:
+        _require(held, settings, held)
+        return held
+    if weaviate_binary.find(settings):
+        return "weaviate"
+    if _chroma_is_there():
+        return "chroma"
+    raise StoreError(
+        "There is neither a Weaviate binary nor Chroma to keep documents in.",
+        "Run `make setup`, or `pip install 'crossroads-assistant[chroma]'`, or set store.url to a Weaviate server.",
+    )
+
+
+def _require(kind: Kind, settings: Settings, held: Kind | None) -> None:
+    other = "chroma" if kind == "weaviate" else "weaviate"
+    start_over = f", or set store.kind to {other!r} and ingest them again" if held == kind else ""
+    what = f"The documents of {settings.home} are kept in {kind}" if held == kind else f"store.kind is {kind!r}"
+    if kind == "weaviate" and not weaviate_binary.find(settings):
+        raise StoreError(f"{what}, but there is no Weaviate binary in {settings.cache / 'bin'}.",
+                         f"Run `make setup` to get it{start_over}.")  # fmt: skip
+    if kind == "chroma" and not _chroma_is_there():
+        raise StoreError(f"{what}, but Chroma is not installed.",
+                         f"Run `pip install 'crossroads-assistant[chroma]'`{start_over}.")  # fmt: skip
+
+
+def _chroma_is_there() -> bool:
+    return importlib.util.find_spec("chromadb") is not None
+
+
+class _Memory:
+    """The note in the home that says in which kind of store its chunks are; written when the first ones are."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._note: Path = settings.home / "store" / "kind.json"
+
+    def kind(self) -> Kind | None:
+        try:
+            kind = json.loads(self._note.read_text(encoding="utf-8"))["kind"]
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            kind = "unreadable"
+        if kind not in ("weaviate", "chroma"):
+            raise StoreError(f"{self._note} does not name a store.", 'It should be {"kind": "weaviate"} or "chroma".')
+        return kind  # type: ignore[no-any-return]
+
+    def weaviate(self) -> None:
+        self._write("weaviate")
+
+    def chroma(self) -> None:
+        self._write("chroma")
+
+    def _write(self, kind: Kind) -> None:
+        try:
+            self._note.parent.mkdir(parents=True, exist_ok=True)
+            part = self._note.with_suffix(".part")
+            part.write_text(json.dumps({"kind": kind}), encoding="utf-8")
+            part.replace(self._note)
+        except OSError as error:
+            raise StorageError(f"{self._note} cannot be written: {error}.", "Free space or mend its rights.") from None

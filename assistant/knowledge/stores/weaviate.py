@@ -1,0 +1,351 @@
+"""Chunks in Weaviate: embedded, a server by URL, or Weaviate Cloud.
+
+One class per embedding model (`Chunk_<hash>`), and in it one tenant per collection: a search cannot see another
+collection, and dropping one is dropping its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from assistant.config import Settings
+from assistant.knowledge import weaviate_server
+from assistant.knowledge.types import Chunk, Hit, Vectors
+from graphs.errors import StoreError
+
+if TYPE_CHECKING:
+    from weaviate import WeaviateClient
+    from weaviate.collections import Collection
+
+BATCH = 100
+"""Chunks sent at once: about a tenth of a second of work, far from any timeout."""
+PAGE = 5000
+"""Ids read at once; servers refuse more than 10,000."""
+SEARCH_DEPTH = 256
+"""HNSW's `ef`: 0.99 recall of the true neighbours, where the default gives 0.94."""
+_SEARCHED = ["text", "title", "heading"]
+_FIELDS = [field.name for field in fields(Chunk)]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a Weaviate is and which key opens it."""
+
+    url: str
+    grpc_host: str
+    grpc_port: int
+    key: str
+
+
+def connect(settings: Settings, fingerprint: str, dimensions: int) -> WeaviateStore:
+    """A store on the server `settings.store.url` names.
+
+    Raises `StoreError` when it is out of reach or refuses the key.
+    """
+    address = parse_address(settings)
+    return WeaviateStore(lambda: address, None, settings.store.timeout, fingerprint, dimensions)
+
+
+def open_embedded(
+    settings: Settings, fingerprint: str, dimensions: int, on_put: Callable[[], None] | None = None
+) -> WeaviateStore:
+    """A store on this home's own server, started if it is not up; it is started again should it die."""
+    threading.Thread(target=_import_client, daemon=True).start()  # a second of imports while the server starts
+    lease = weaviate_server.lease(settings)
+
+    def find() -> Address:
+        server = lease.server()
+        return Address(server.url, weaviate_server.HOST, server.grpc_port, server.key)
+
+    try:
+        return WeaviateStore(find, lease.close, settings.store.timeout, fingerprint, dimensions, on_put)
+    except BaseException:
+        lease.close()
+        raise
+
+
+def parse_address(settings: Settings) -> Address:
+    """Where `settings.store.url` leads. Weaviate Cloud has its gRPC on a host of its own, on port 443."""
+    url = settings.store.url if "://" in settings.store.url else f"http://{settings.store.url}"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise StoreError(f"store.url {settings.store.url!r} is not an address.", "Write it like http://localhost:8080.")
+    url = f"{parts.scheme}://{parts.netloc}"
+    if parts.hostname.endswith(".weaviate.cloud"):
+        return Address(url, f"grpc-{parts.hostname}", 443, settings.store.api_key)
+    if parts.hostname.endswith(".weaviate.network"):
+        name, _, rest = parts.hostname.partition(".")
+        return Address(url, f"{name}.grpc.{rest}", 443, settings.store.api_key)
+    return Address(url, parts.hostname, settings.store.grpc_port, settings.store.api_key)
+
+
+class WeaviateStore:
+    """A `ChunkStore` on a Weaviate. Safe to use from several threads."""
+
+    kind = "weaviate"
+
+    def __init__(
+        self,
+        find: Callable[[], Address],
+        let_go: Callable[[], None] | None,
+        timeout: float,
+        fingerprint: str,
+        dimensions: int,
+        on_put: Callable[[], None] | None = None,
+    ) -> None:
+        self._find, self._let_go, self._timeout, self._on_put = find, let_go, timeout, on_put
+        self._class = class_name(fingerprint, dimensions)
+        self._lock = threading.Lock()
+        self._client: WeaviateClient | None = None
+        self._address: Address | None = None
+        self.url = ""
+        self.version = ""
+        try:
+            self._connected()
+        except BaseException:
+            self._disconnect()
+            raise
+
+    def ready(self) -> bool:
+        """Whether the server answers now. Starts an embedded one that died."""
+        try:
+            with self._asking("asking whether it is ready"):
+                return bool(self._connected().is_ready())
+        except StoreError:
+            return False
+
+    def put(self, collection: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Insert or overwrite; returns when Weaviate has written and indexed them."""
+        from weaviate.classes.data import DataObject
+        from weaviate.util import generate_uuid5
+
+        if len(chunks) != len(vectors):
+            raise ValueError(f"{len(chunks)} chunks, but {len(vectors)} vectors")
+        for start in range(0, len(chunks), BATCH):
+            objects = [
+                DataObject(properties=_properties(chunk), uuid=generate_uuid5(chunk.chunk_id), vector=vector.tolist())
+                for chunk, vector in zip(chunks[start : start + BATCH], vectors[start : start + BATCH], strict=True)
+            ]
+            with self._asking(f"storing {len(objects)} chunks"):
+                result = self._tenant(collection).data.insert_many(objects)
+            if result.has_errors:
+                first = next(iter(result.errors.values()))
+                raise StoreError(f"Weaviate at {self.url} refused {len(result.errors)} chunks: {first.message}", "")
+        if chunks and self._on_put:
+            self._on_put()
+
+    def remove(self, collection: str, document_id: str) -> None:
+        """Delete a document's chunks, those of other embedding models too."""
+        from weaviate.classes.query import Filter
+
+        its = Filter.by_property("document_id").equal(document_id)
+        for name in self._classes():
+            with self._asking("deleting a document"), _UnknownIsFine():
+                while self._tenant(collection, name).data.delete_many(where=its).matches:
+                    pass  # a server deletes at most 10,000 objects at once
+
+    def drop(self, collection: str) -> None:
+        """Delete a collection's tenant, in the classes of other embedding models too."""
+        for name in self._classes():
+            with self._asking("deleting a collection"), _UnknownIsFine():
+                self._connected().collections.get(name).tenants.remove([collection])
+
+    def search(self, collection: str, text: str, vector: Vectors, k: int, alpha: float) -> list[Hit]:
+        """Hybrid search with relative-score fusion; the cosine is computed from the vectors that come with the hits."""
+        from weaviate.classes.query import HybridFusion, MetadataQuery
+
+        with self._asking("searching"), _UnknownIsFine():
+            found = self._tenant(collection).query.hybrid(
+                query=text, vector=vector.tolist(), alpha=alpha, limit=k, query_properties=_SEARCHED,
+                fusion_type=HybridFusion.RELATIVE_SCORE, include_vector=True, return_properties=_FIELDS,
+                return_metadata=MetadataQuery(score=True),
+            )  # fmt: skip
+            return [_hit(one, vector) for one in found.objects]
+        return []
+
+    def count(self, collection: str) -> int:
+        """Number of chunks of a collection."""
+        with self._asking("counting"), _UnknownIsFine():
+            return int(self._tenant(collection).aggregate.over_all(total_count=True).total_count or 0)
+        return 0
+
+    def chunk_ids(self, collection: str, document_id: str) -> set[str]:
+        """The ids of a document's chunks, read page by page in the order of their places in the document."""
+        from weaviate.classes.query import Filter, Sort
+
+        ids: set[str] = set()
+        its, place = Filter.by_property("document_id").equal(document_id), 0
+        with self._asking("listing a document's chunks"), _UnknownIsFine():
+            while True:
+                page = self._tenant(collection).query.fetch_objects(
+                    filters=its & Filter.by_property("start").greater_or_equal(place), limit=PAGE,
+                    sort=Sort.by_property("start"), return_properties=["chunk_id", "start"],
+                ).objects  # fmt: skip
+                fresh = {str(one.properties["chunk_id"]) for one in page} - ids
+                ids |= fresh
+                if len(page) < PAGE or not fresh:
+                    return ids
+                place = int(page[-1].properties["start"])
+        return ids
+
+    def close(self) -> None:
+        """Let go of the connection, and of the embedded server."""
+        with self._lock:
+            self._disconnect()
+        if self._let_go:
+            self._let_go()
+
+    def _tenant(self, collection: str, name: str = "") -> Collection[Any, Any]:
+        return self._connected().collections.get(name or self._class).with_tenant(collection)
+
+    def _classes(self) -> list[str]:
+        with self._asking("listing its classes"):
+            return [name for name in self._connected().collections.list_all(simple=True) if name.startswith("Chunk_")]
+
+    def _connected(self) -> WeaviateClient:
+        """The client, connected anew where the embedded server has moved."""
+        with self._lock:
+            address = self._find()
+            if self._client is None or address != self._address:
+                self._disconnect()
+                self.url = address.url
+                with self._asking("connecting"):
+                    self._client = _client(address, self._timeout)
+                    self._client.connect()
+                    _ensure_class(self._client, self._class)
+                    self.version = str(self._client.get_meta()["version"])
+                self._address = address
+            return self._client
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._client = self._address = None
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Every failure inside becomes a `StoreError` that says what was being done, where, and what helps."""
+        import grpc
+        import httpx
+        from weaviate.exceptions import WeaviateBaseError
+
+        try:
+            yield
+        except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, OSError) as error:
+            raise self._explain(what, error) from error
+
+    def _explain(self, what: str, error: Exception) -> StoreError:
+        words = " ".join(str(error).split())
+        if (
+            getattr(error, "status_code", 0) in (401, 403)
+            or "nauthenticated" in words.lower()
+            or "nauthorized" in words
+        ):
+            return StoreError(f"Weaviate at {self.url} refused the key.", "Set store.api_key to a key it accepts.")
+        cure = "It is started again at the next use." if self._let_go else "Start it, or correct store.url."
+        return StoreError(f"Weaviate at {self.url} failed while {what}: {words[:300]}", cure)
+
+
+def class_name(fingerprint: str, dimensions: int) -> str:
+    """The Weaviate class that holds the chunks of one embedding model."""
+    return f"Chunk_{hashlib.sha256(f'{fingerprint}/{dimensions}'.encode()).hexdigest()[:8]}"
+
+
+def _import_client() -> None:
+    import weaviate  # noqa: F401
+
+
+def _client(address: Address, timeout: float) -> WeaviateClient:
+    """A client that gives up after `timeout`.
+
+    It would retry six times over a minute when a server is gone. `waitForReady` makes gRPC itself wait for the server
+    until the deadline of the call, which is not retried.
+    """
+    import weaviate
+    from weaviate.classes.init import AdditionalConfig, Auth, Timeout
+    from weaviate.config import GrpcConfig
+
+    parts = urlsplit(address.url)
+    secure = parts.scheme == "https"
+    wait = json.dumps({"methodConfig": [{"name": [{}], "waitForReady": True}]})
+    one_try = max(timeout - 1.5, timeout / 2)  # a connection that breaks is tried a second time, a second later
+    return weaviate.WeaviateClient(
+        connection_params=weaviate.connect.ConnectionParams.from_params(
+            http_host=parts.hostname or "", http_port=parts.port or (443 if secure else 80), http_secure=secure,
+            grpc_host=address.grpc_host, grpc_port=address.grpc_port, grpc_secure=secure,
+        ),
+        auth_client_secret=Auth.api_key(address.key) if address.key else None,
+        additional_config=AdditionalConfig(
+            timeout=Timeout(init=one_try, query=one_try, insert=one_try),
+            grpc_config=GrpcConfig(channel_options=[("grpc.service_config", wait)]),
+        ),
+        skip_init_checks=True,
+    )  # fmt: skip
+
+
+def _ensure_class(client: WeaviateClient, name: str) -> None:
+    from weaviate.exceptions import UnexpectedStatusCodeError
+
+    if client.collections.exists(name):
+        return
+    try:
+        _create_class(client, name)
+    except UnexpectedStatusCodeError:
+        if not client.collections.exists(name):  # else somebody else just did
+            raise
+
+
+def _create_class(client: WeaviateClient, name: str) -> None:
+    from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances
+
+    def words(field: str) -> Property:
+        return Property(name=field, data_type=DataType.TEXT, tokenization=Tokenization.WORD, index_filterable=False)
+
+    def label(field: str) -> Property:
+        return Property(name=field, data_type=DataType.TEXT, tokenization=Tokenization.FIELD, index_searchable=False)
+
+    def number(field: str) -> Property:
+        return Property(name=field, data_type=DataType.INT)
+
+    client.collections.create(
+        name,
+        properties=[
+            *(words(field) for field in _SEARCHED),
+            *(label(field) for field in ("chunk_id", "document_id", "source")),
+            *(number(field) for field in ("start", "end", "page")),
+        ],
+        vector_config=Configure.Vectors.self_provided(
+            vector_index_config=Configure.VectorIndex.hnsw(distance_metric=VectorDistances.COSINE, ef=SEARCH_DEPTH)
+        ),
+        multi_tenancy_config=Configure.multi_tenancy(auto_tenant_creation=True, auto_tenant_activation=True),
+    )
+
+
+class _UnknownIsFine(AbstractContextManager[None, bool]):
+    """Ends its block quietly where a collection has no tenant yet, because nobody has put anything into it."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        return error is not None and "tenant not found" in str(error)
+
+
+def _properties(chunk: Chunk) -> dict[str, Any]:
+    return {name: value for name, value in asdict(chunk).items() if value is not None}
+
+
+def _hit(found: Any, vector: Vectors) -> Hit:
+    known = dict(found.properties)
+    for name in ("start", "end"):
+        known[name] = int(known[name])
+    known["page"] = None if known.get("page") is None else int(known["page"])
+    known["heading"] = known.get("heading") or ""
+    own = np.asarray(found.vector["default"], dtype=np.float32)
+    return Hit(Chunk(**known), float(found.metadata.score or 0.0), float(own @ vector.reshape(-1)))
