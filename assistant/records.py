@@ -7,6 +7,13 @@ from typing import Literal
 from graphs.answer import Answer, Path, Record
 
 
+class Message(Record):
+    """A message of a conversation its caller keeps."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class Request(Record):
     """One turn asked of the assistant."""
 
@@ -22,6 +29,10 @@ class Request(Record):
     """Texts that stand in for retrieval."""
     replace: str = ""
     """Id of an earlier question of the thread: it and all after it are replaced (edit, regenerate)."""
+    history: list[Message] | None = None
+    """Earlier messages the caller keeps itself; the turn is then not stored as a conversation."""
+    answer_tokens: int | None = None
+    """At most this many tokens are written; None means the configured bound."""
 
 
 class ThreadInfo(Record):

@@ -1,0 +1,102 @@
+"""What one run may use: the `Context` the graph gets for a request."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from assistant.records import Request
+from graphs.answer import Passage
+from graphs.errors import CrossroadsError, StoreError
+
+if TYPE_CHECKING:
+    from langchain_core.retrievers import BaseRetriever
+
+    from assistant.app import Assistant
+    from graphs.context import Context, Corpus, Limits
+
+GIVEN = "given"
+
+
+def context_for(assistant: Assistant, request: Request, cancel: threading.Event) -> Context:
+    """Models, retriever and limits for a request; loads what is missing.
+
+    A store out of reach leaves the retriever out and says so in `notices`. Raises `ModelError` and the like.
+    """
+    from graphs.context import Context
+
+    resources, models = assistant.resources, assistant.settings.models
+    name = request.model or models.chat
+    notices: list[str] = []
+    corpus, retriever = _corpus(assistant, request, notices)
+    return Context(
+        chat=resources.chat(name).get(),
+        model_name=name,
+        corpus=corpus,
+        checker=resources.checker.get(),
+        encoder=resources.embeddings.get(),
+        retriever=retriever,
+        reader=resources.reader.get(),
+        tuned=resources.chat(models.tuned).get() if models.tuned else None,
+        tuned_name=models.tuned,
+        given=_given(request.contexts) if request.contexts is not None else None,
+        limits=_limits(assistant, request),
+        expected=assistant.threads.expected(),
+        notices=notices,
+        cancel=cancel,
+    )
+
+
+def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple[Corpus, BaseRetriever | None]:
+    from graphs.context import Corpus
+
+    collection = request.collection or assistant.settings.knowledge.collection
+    if request.contexts is not None:
+        return Corpus(GIVEN, len(request.contexts), len(request.contexts), "given with the question"), None
+    try:
+        assistant.documentation.get()
+        stats = assistant.knowledge.stats()
+    except StoreError as error:
+        notices.append(f"Your documents cannot be searched now: {error.message}")
+        return Corpus(collection, 0, 0, "out of reach"), None
+    documents = stats.collections.get(collection, 0)
+    store = f"{stats.kind} {stats.version}".strip()
+    retriever = assistant.knowledge.retriever(collection) if documents else None
+    return Corpus(collection, documents, stats.chunks, store), retriever
+
+
+def _given(contexts: list[str]) -> list[Passage]:
+    """Texts brought along, as passages of documents named by their place in the list."""
+    return [
+        Passage(
+            chunk_id=f"{GIVEN}-{number}",
+            document_id=f"{GIVEN}-{number}",
+            source=f"{GIVEN}:{number}",
+            title=f"Given text {number}",
+            text=text,
+            start=0,
+            end=len(text),
+        )
+        for number, text in enumerate(contexts, start=1)
+    ]
+
+
+def _limits(assistant: Assistant, request: Request) -> Limits:
+    from graphs.context import Limits
+
+    answering = assistant.settings.answering
+    return Limits(
+        passages=assistant.settings.knowledge.passages,
+        prompt_passages=answering.prompt_passages,
+        answer_tokens=request.answer_tokens or answering.answer_tokens,
+        history_messages=answering.history_messages,
+        refuse=answering.refuse,
+    )
+
+
+def store_kind(assistant: Assistant) -> str:
+    """Which store is in use, for `ask --json`; empty where it is out of reach."""
+    try:
+        return assistant.knowledge.stats().kind
+    except CrossroadsError:
+        return ""

@@ -1,0 +1,289 @@
+"""The only place that puts things together: settings, models, knowledge, conversations and the graph."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import uuid
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from assistant.answering import context_for
+from assistant.config import Settings
+from assistant.database import open_database, storage_errors
+from assistant.documentation import load_documentation
+from assistant.feedback import Feedback
+from assistant.records import Request
+from assistant.resources import Lazy, Progress, Resources
+from assistant.service import private_folder
+from assistant.threads import Threads
+from assistant.turn import TurnRun
+from assistant.turn_lock import take_turn
+from assistant.validation import check_path, check_question, check_whole
+from graphs.answer import PATHS, Answer, Path
+from graphs.errors import CrossroadsError, NotFoundError
+from graphs.events import Event, Status
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite import SqliteSaver
+    from sqlalchemy.engine import Engine
+
+    from assistant.knowledge.base import KnowledgeBase
+
+os.environ.setdefault(
+    "LANGGRAPH_STRICT_MSGPACK", "true"
+)  # read when langgraph is imported: no class is rebuilt by name
+
+Tell = Callable[[Event], None]
+_BUSY_SECONDS = 30.0
+
+
+class Assistant:
+    """Answers questions, and keeps conversations, votes and documents of one home. Close it when done."""
+
+    def __init__(self, settings: Settings, resources: Resources, engine: Engine, saver: SqliteSaver) -> None:
+        from graphs.chat import build_chat_graph
+
+        self.settings = settings
+        self.resources = resources
+        self.threads = Threads(engine, saver)
+        self.feedback = Feedback(engine)
+        self.documentation = Lazy(lambda: load_documentation(engine, self.knowledge))
+        self._engine = engine
+        self._saver = saver
+        self._graph = build_chat_graph(saver)
+        self._graph_without_memory = build_chat_graph()
+        self._running: weakref.WeakSet[TurnRun] = weakref.WeakSet()
+
+    @property
+    def knowledge(self) -> KnowledgeBase:
+        """The knowledge base; opened, models and all, by the first call of one of its methods."""
+        return cast("KnowledgeBase", _Door(self.resources.knowledge))
+
+    def models(self) -> list[str]:
+        """The chat models a picker offers: those set, those of the catalogue, those trained here."""
+        from assistant.models import CATALOGUE
+
+        set_here = [self.settings.models.chat, self.settings.models.tuned, self.settings.models.fallback]
+        known = [f"local:{name}" for name, model in CATALOGUE.items() if model.kind == "chat"]
+        return list(dict.fromkeys(name for name in [*set_here, *known] if name))
+
+    def paths(self) -> dict[Path, str]:
+        """Each path that can be asked for, and why it cannot be taken now; empty where it can."""
+        tuned = "" if self.settings.models.tuned else "no tuned model is set (models.tuned)."
+        documents = self._why_no_documents()
+        why = {"tuned": tuned, "rag": documents, "tuned_rag": tuned or documents}
+        return {path: why.get(path, "") for path in PATHS if path != "clarify"}
+
+    def stream(self, request: Request, cancel: threading.Event | None = None) -> TurnRun:
+        """Answer a question: an iterator of events, the last is `Final` or `Failed`. Setting `cancel` stops the turn.
+
+        Raises `UsageError`, `NotFoundError`, `BusyError` or `StorageError` at once where the request cannot be taken.
+        """
+        self._check(request)
+        cancel = cancel or threading.Event()
+        run = self._kept_run(request, cancel) if request.history is None else self._loose_run(request, cancel)
+        self._running.add(run)
+        return run.start()
+
+    def ask(self, request: Request, cancel: threading.Event | None = None) -> Answer:
+        """Answer a question and wait for it. Raises the `CrossroadsError` the turn failed with."""
+        run = self.stream(request, cancel)
+        try:
+            for _ in run:
+                pass
+        finally:
+            run.close()
+        if run.error:
+            raise run.error
+        return cast(Answer, run.answer)
+
+    def warm(self) -> None:
+        """Load in the background what the first question will need."""
+        threading.Thread(target=self._warm, name="warm", daemon=True).start()
+
+    def waiting(self) -> dict[str, str]:
+        """What is not loaded yet, or why it could not be; empty when everything is there."""
+        waiting = self.resources.waiting()
+        if not self.documentation.ready:
+            waiting["documentation"] = str(self.documentation.error or "still loading")
+        return waiting
+
+    def stop(self) -> None:
+        """Stop every turn under way; what was written is kept."""
+        for run in list(self._running):
+            run.stop()
+
+    def close(self) -> None:
+        """Stop what is under way, then let go of models, store and databases."""
+        self.stop()
+        for run in list(self._running):
+            run.join()
+        self.resources.close()
+        self._saver.conn.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> Assistant:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _warm(self) -> None:
+        self.resources.warm()
+        if self.resources.knowledge.ready:
+            try:
+                self.documentation.get()
+            except CrossroadsError as error:
+                self.resources.tell(f"documentation: {error}")
+
+    def _check(self, request: Request) -> None:
+        check_question(request.question, self.settings.answering.max_question_chars)
+        check_whole(request)
+        check_path(request, self.paths())
+        if request.model:
+            from assistant.providers import check
+
+            check(request.model, self.settings)
+        if request.collection and request.collection != self.settings.knowledge.collection:
+            known = self.knowledge.collections()
+            if request.collection not in known:
+                names = ", ".join(known) or "none yet"
+                raise NotFoundError(f"There is no collection {request.collection!r}.", f"There are: {names}.")
+        if request.thread_id:
+            self.threads.get(request.thread_id)
+
+    def _why_no_documents(self) -> str:
+        """Why no documents can be asked now, as far as that is known without loading anything."""
+        if not (self.resources.knowledge.ready and self.documentation.ready):
+            return ""
+        try:
+            return "" if self.knowledge.stats().documents else "no documents are loaded."
+        except CrossroadsError as error:
+            return error.message
+
+    def _kept_run(self, request: Request, cancel: threading.Event) -> TurnRun:
+        """A turn of a stored conversation. Its rows are written before it begins."""
+        replaces = self.threads.from_question_on(request.thread_id, request.replace) if request.replace else []
+        thread_id = request.thread_id or self.threads.create(request.question)
+        folder = private_folder(self.settings.home, "run")
+        release = take_turn(folder, thread_id)
+        question_id = uuid.uuid4().hex
+        try:
+            self.threads.begin(thread_id, question_id, request.question, replaces)
+        except BaseException:
+            release()
+            raise
+
+        def work(tell: Tell) -> Answer:
+            before = list(self.threads.messages(thread_id)) if replaces else []
+            try:
+                return self._answer_kept(request, cancel, tell, thread_id, question_id, _removals(before, replaces))
+            except BaseException:
+                self.threads.fail(question_id)
+                if before:
+                    self._restore(thread_id, before)
+                raise
+
+        return TurnRun(thread_id, cancel, work, release)
+
+    def _answer_kept(
+        self,
+        request: Request,
+        cancel: threading.Event,
+        tell: Tell,
+        thread_id: str,
+        question_id: str,
+        changes: list[Any],
+    ) -> Answer:
+        config = {"configurable": {"thread_id": thread_id}}
+        values = self._input(request, question_id, changes)
+        answer = self._run(self._graph, values, request, cancel, tell, config=config, durability="sync")
+        answer = answer.model_copy(update={"thread_id": thread_id})
+        self.threads.finish(question_id, answer)
+        return answer
+
+    def _loose_run(self, request: Request, cancel: threading.Event) -> TurnRun:
+        """A turn of a conversation its caller keeps: nothing is stored."""
+        from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
+        kinds: dict[str, Any] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+        messages = [kinds[message.role](message.content) for message in request.history or []]
+        values = self._input(request, uuid.uuid4().hex, messages)
+        return TurnRun(
+            "", cancel, lambda tell: self._run(self._graph_without_memory, values, request, cancel, tell), lambda: None
+        )
+
+    def _input(self, request: Request, question_id: str, messages: list[Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {"question": request.question, "question_id": question_id, "forced": request.path}
+        return values | {"answer_id": uuid.uuid4().hex} | ({"messages": messages} if messages else {})
+
+    def _run(
+        self, graph: Any, values: dict[str, Any], request: Request, cancel: threading.Event, tell: Tell, **options: Any
+    ) -> Answer:
+        if waiting := self.waiting():
+            tell(Status(text=f"loading: {', '.join(waiting)}"))
+        context = context_for(self, request, cancel)
+        state: dict[str, Any] = {}
+        for mode, item in graph.stream(values, context=context, stream_mode=["custom", "values"], **options):
+            if mode == "custom":
+                tell(item)
+            else:
+                state = item
+        return Answer.model_validate(state["answer"])
+
+    def _restore(self, thread_id: str, messages: list[Any]) -> None:
+        """Put a conversation's messages back as they were."""
+        from langchain_core.messages import RemoveMessage
+        from langgraph.graph.message import REMOVE_ALL_MESSAGES
+
+        values = {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *messages]}
+        self._graph.update_state({"configurable": {"thread_id": thread_id}}, values, as_node="finish")
+
+
+class _Door:
+    """Stands for a thing that is opened when it is first used."""
+
+    def __init__(self, lazy: Lazy[Any]) -> None:
+        self._lazy = lazy
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lazy.get(), name)
+
+
+def open_assistant(settings: Settings, *, progress: Progress | None = None, warm: bool = False) -> Assistant:
+    """The assistant of a home; opens in an instant, models load when needed or, with `warm`, in the background now.
+
+    `progress` is told what is being loaded. Raises `StorageError` where the home cannot be used.
+    """
+    private_folder(settings.home, "run")
+    assistant = Assistant(settings, Resources(settings, progress), open_database(settings), open_saver(settings))
+    if warm:
+        assistant.warm()
+    return assistant
+
+
+def open_saver(settings: Settings) -> SqliteSaver:
+    """LangGraph's saver over the home's threads.db; it stores plain values and messages only. Raises `StorageError`."""
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    with storage_errors(settings.home):
+        path = settings.home / "threads.db"
+        connection = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_SECONDS)
+    saver = SqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
+    saver.setup()
+    return saver
+
+
+def _removals(messages: list[Any], replaced: list[str]) -> list[Any]:
+    """What takes the replaced questions, and everything after the first of them, out of the messages."""
+    from langchain_core.messages import RemoveMessage
+
+    first = next((index for index, message in enumerate(messages) if message.id in replaced), len(messages))
+    return [RemoveMessage(str(message.id)) for message in messages[first:]]

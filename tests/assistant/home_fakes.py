@@ -1,0 +1,143 @@
+"""An assistant over the real graph, saver and database, with a knowledge base and a checker made of words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+
+from assistant.app import Assistant, open_saver
+from assistant.config import Settings
+from assistant.database import open_database
+from assistant.knowledge.types import DocumentInfo, IngestProgress, IngestReport, StoreStats
+from assistant.resources import Resources
+from graphs.answer import Grounding
+from graphs.errors import StoreError
+
+WARRANTY = "The warranty lasts 24 months from the date of delivery. Repairs extend it by six months."
+
+
+class WordEmbeddings:
+    """Texts that share words are alike."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        vector = [0.0] * 64
+        for word in re.findall(r"\w+", text.lower()):
+            vector[sum(map(ord, word)) % 64] += 1.0
+        length = sum(value * value for value in vector) ** 0.5 or 1.0
+        return [value / length for value in vector]
+
+
+class TrustingChecker:
+    """Finds every text supported that has evidence."""
+
+    def check(self, text: str, evidence: Sequence[str]) -> Grounding:
+        return Grounding(score=1.0 if evidence else 0.0, label="supported" if evidence else "unsupported")
+
+
+class ListRetriever(BaseRetriever):
+    """Every passage, the first the best."""
+
+    texts: list[str]
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any = None) -> list[Document]:
+        return [_document(number, text) for number, text in enumerate(self.texts)]
+
+
+def _document(number: int, text: str) -> Document:
+    return Document(
+        text,
+        metadata={
+            "chunk_id": f"c{number}",
+            "document_id": f"d{number}",
+            "source": f"/docs/{number}.md",
+            "title": f"Document {number}",
+            "start": 0,
+            "end": len(text),
+            "page": None,
+            "heading": "",
+            "score": 1.0,
+            "similarity": 0.9,
+        },
+    )
+
+
+class ListKnowledge:
+    """Documents in a list; `down` makes it behave like a store out of reach."""
+
+    def __init__(self, texts: Sequence[str] = ()) -> None:
+        self.texts = list(texts)
+        self.down = False
+
+    def _answering(self) -> None:
+        if self.down:
+            raise StoreError("The store at 'http://127.0.0.1:1' does not answer.", "Start it again.")
+
+    def documents(self, collection: str = "") -> list[DocumentInfo]:
+        self._answering()
+        return [
+            DocumentInfo(f"d{n}", "documents", f"/docs/{n}.md", f"Document {n}", "text/markdown", "0", len(text), 1, "")
+            for n, text in enumerate(self.texts)
+        ]
+
+    def collections(self) -> list[str]:
+        self._answering()
+        return ["documents"]
+
+    def stats(self) -> StoreStats:
+        self._answering()
+        return StoreStats("list", "1", "", len(self.texts), len(self.texts), {"documents": len(self.texts)})
+
+    def retriever(self, collection: str = "") -> BaseRetriever:
+        return ListRetriever(texts=self.texts)
+
+    def ingest(
+        self,
+        sources: Sequence[str],
+        collection: str = "",
+        on_progress: Callable[[IngestProgress], None] | None = None,
+        cancel: Any = None,
+    ) -> IngestReport:
+        self._answering()
+        for number, source in enumerate(sources, start=1):
+            self.texts.append(Path(source).read_text(encoding="utf-8"))
+            if on_progress:
+                on_progress(IngestProgress(source, "done", "", number, len(sources)))
+        return IngestReport(documents=len(sources), chunks=len(sources))
+
+    def close(self) -> None: ...
+
+
+class FakeResources(Resources):
+    """Resources that load in no time."""
+
+    def __init__(self, settings: Settings, knowledge: ListKnowledge) -> None:
+        super().__init__(settings)
+        self._list = knowledge
+
+    def _load_embeddings(self) -> Any:
+        return WordEmbeddings()
+
+    def _open_knowledge(self) -> Any:
+        self._list._answering()
+        return self._list
+
+    def _load_checker(self) -> Any:
+        return TrustingChecker()
+
+    def _load_reader(self) -> Any:
+        return None
+
+
+def open_fake(home: Path, texts: Sequence[str] = (WARRANTY,), chat: str = "fake:reader", **settings: Any) -> Assistant:
+    """An assistant with those documents in a home of its own."""
+    made = Settings(home=home, models={"chat": chat, "embedding": "fake:words"}, **settings)
+    resources = FakeResources(made, ListKnowledge(texts))
+    return Assistant(made, resources, open_database(made), open_saver(made))
