@@ -1,0 +1,42 @@
+# Crossroads from a clone. Needs Python 3.11 or 3.12 and make; everything else is fetched into .venv, .setup and the cache.
+#   make run      set up, then serve the page and print its address      (make run ARGS="--port 8000")
+#   make test     set up, then run every test                            (make test ARGS="tests/graphs -k route")
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3 || echo python3)
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: run test setup setup-test check format bench lock clean
+.DEFAULT_GOAL := run
+
+setup:
+	@$(PYTHON) scripts/setup.py run
+
+setup-test:
+	@$(PYTHON) scripts/setup.py test
+
+run: setup
+	@exec $(BIN)/crossroads serve $(ARGS)
+
+test: setup-test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup-test
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@MYPYPATH=scripts $(BIN)/mypy scripts/setup.py scripts/fetch.py scripts/lock.py
+
+format: setup-test
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench:
+	@$(PYTHON) scripts/setup.py bench
+	@$(BIN)/python bench $(ARGS)
+
+lock:
+	@$(PYTHON) scripts/lock.py
+
+clean:
+	rm -rf .venv .setup build dist .pytest_cache .mypy_cache .ruff_cache
