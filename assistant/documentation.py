@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +20,12 @@ _LOADED = "documentation"
 
 
 def find_documentation() -> list[Path]:
-    """The documentation's files: beside the package in a clone, else where the wheel puts them; empty if nowhere."""
-    clone = Path(__file__).resolve().parent.parent
-    installed = Path(sysconfig.get_path("data")) / "share" / "crossroads" / "docs"
-    for readme, folder in ((clone / "README.md", clone / "docs"), (installed / "README.md", installed)):
-        guides = sorted(path for path in folder.glob("*.md") if path != readme) if folder.is_dir() else []
-        if guides:
-            return [*guides, *([readme] if readme.is_file() else [])]
+    """The documentation's files: inside an installed package, else `docs/` of the clone; empty if nowhere."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "_documentation", package.parent / "docs"):
+        pages = sorted(folder.rglob("*.md"))
+        if pages:
+            return pages
     return []
 
 
