@@ -87,6 +87,8 @@ class Serve(_Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
+    api_key: str = ""
+    """Asked of everyone; must be set before `host` may be an address other machines can reach."""
 
 
 class Settings(_Section):
