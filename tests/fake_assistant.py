@@ -170,6 +170,15 @@ class FakeKnowledge:
         return IngestReport(documents=len(sources))
 
 
+class FakeRun(Iterator[Event]):
+    def __init__(self, thread_id: str, events: Iterator[Event]) -> None:
+        self.thread_id = thread_id
+        self._events = events
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+
 class FakeAssistant:
     """Give it documents and originals; ask with a keyword of `TEXTS`, or `quote`, `unknown`, `fail`, `notice`."""
 
@@ -181,7 +190,11 @@ class FakeAssistant:
         self.feedback = FakeFeedback()
         self.knowledge = FakeKnowledge(documents, originals or {})
         self.pause = 0.004
+        self.awaited: dict[str, str] = {}
         self._count = itertools.count(1)
+
+    def waiting(self) -> dict[str, str]:
+        return self.awaited
 
     def models(self) -> list[str]:
         return ["fake:parrot", "local:smollm2-135m-instruct"]
@@ -189,17 +202,19 @@ class FakeAssistant:
     def paths(self) -> dict[str, str]:
         return {"rag": "", "zero_shot": "", "few_shot": "", "tools": "", "tuned": "no tuned model yet"}
 
-    def stream(self, request: Request, cancel: threading.Event | None = None) -> Iterator[Event]:
+    def stream(self, request: Request, cancel: threading.Event | None = None) -> FakeRun:
         if not request.question.strip():
             raise UsageError(f"The question {request.question!r} is empty.", "Type one.")
         if "refuse" in request.question:
             raise UsageError("The question has 100,000 characters.", "Ask with at most 20,000.")
-        return self._answer(request, cancel or threading.Event())
-
-    def _answer(self, request: Request, cancel: threading.Event) -> Iterator[Event]:
         number = next(self._count)
-        thread_id, question_id = request.thread_id or f"thread-{number}", f"question-{number}"
-        turns = self._begin(thread_id, question_id, request)
+        thread_id = request.thread_id or f"thread-{number}"
+        turns = self._begin(thread_id, f"question-{number}", request)
+        return FakeRun(thread_id, self._answer(request, cancel or threading.Event(), thread_id, number, turns))
+
+    def _answer(
+        self, request: Request, cancel: threading.Event, thread_id: str, number: int, turns: list[Turn]
+    ) -> Iterator[Event]:
         path = "rag" if request.path == "auto" and "just" not in request.question else request.path
         path = "zero_shot" if path == "auto" else path
         yield Status(text="choosing how to answer")

@@ -19,6 +19,11 @@ OWN_GUIDE = "choosing-a-path"
 """The guide among the project's documents: where it is loaded, `OWN` works."""
 
 
+ABOUT = "Ask about your documents, or anything else. Answers show their sources, and say so when they do not know."
+ABOUT_EMPTY = "No documents are loaded yet. Add some to get answers with sources; until then, only the model answers."
+ADD = '<p><button type="button" class="button" data-do="documents">Add documents</button></p>'
+
+
 def examples(documents: Sequence[DocumentInfo], wanted: int = 3) -> list[str]:
     """The documentation's questions where it is loaded, else questions about the newest documents by name."""
     if any(OWN_GUIDE in info.source for info in documents):
@@ -32,16 +37,13 @@ def _name(info: DocumentInfo) -> str:
     return info.title or file_name(info.source)
 
 
-def empty_state(documents: Sequence[DocumentInfo]) -> str:
-    """What a person sees before the first question."""
+def empty_state(documents: Sequence[DocumentInfo], troubles: Sequence[str] = (), *, loading: bool = False) -> str:
+    """What a person sees before the first question. `troubles` are sentences on what could not be loaded."""
     buttons = "".join(
         f'<li><button type="button" class="example" data-do="example" dir="auto">{safe(question)}</button></li>'
-        for question in examples(documents)
+        for question in ([] if loading else examples(documents))
     )
-    about = (
-        "Ask about your documents, or anything else. Answers show their sources, and say so when they do not know."
-        if documents
-        else "No documents are loaded yet. Add some to get answers with sources; until then, only the model answers."
-    )
-    add = "" if documents else '<p><button type="button" class="button" data-do="documents">Add documents</button></p>'
-    return f'<div class="empty"><h1>What would you like to know?</h1><p>{about}</p>{add}<ul>{buttons}</ul></div>'
+    notes = "".join(f'<p class="notice"><b>Not ready:</b> {safe(trouble)}</p>' for trouble in troubles)
+    about = ABOUT if documents or loading else ABOUT_EMPTY
+    add = ADD if not documents and not loading else ""
+    return f'<div class="empty"><h1>What would you like to know?</h1><p>{about}</p>{notes}{add}<ul>{buttons}</ul></div>'

@@ -17,9 +17,10 @@ _SERVICES = {"openai": "OpenAI", "azure_openai": "Azure OpenAI", "anthropic": "A
 _STORES = {"weaviate": "Weaviate", "chroma": "Chroma"}
 
 
-def footer(settings: Settings, model: str, stats: StoreStats | None) -> str:
-    """One line of plain text. `stats` is None where the store is out of reach."""
-    return " · ".join((_model(model, settings), _store(stats), _leaves(settings, model, stats)))
+def footer(settings: Settings, model: str, stats: StoreStats | None, without: str = "documents out of reach") -> str:
+    """One line of plain text; `without` stands for the store where there are no `stats`."""
+    store = _store(stats) if stats else without
+    return " · ".join((_model(model, settings), store, _leaves(settings, model, stats)))
 
 
 def model_name(model: str) -> str:
@@ -60,9 +61,7 @@ def _model(model: str, settings: Settings) -> str:
     return f"{model_name(model)} {'at ' + place if place else 'on this computer'}"
 
 
-def _store(stats: StoreStats | None) -> str:
-    if stats is None:
-        return "documents out of reach"
+def _store(stats: StoreStats) -> str:
     name = _STORES.get(stats.kind, stats.kind)
     version = ".".join(stats.version.split(".")[:2])
     label = f"{name} {version}".strip()

@@ -72,11 +72,10 @@ def refused(error: CrossroadsError) -> JSONResponse:
 
 def _page_routes(router: APIRouter, assistant: Assistant, runs: Runs) -> None:
     @router.get("/state")
-    def state(thread: str = "", run: str = "") -> Any:
+    def state(thread: str = "") -> Any:
         """Everything the page shows when it opens."""
-        going = runs.get(run) if run else runs.of_thread(thread)
         try:
-            return view.state(assistant, thread, going)
+            return view.state(assistant, thread, runs.of_thread(thread))
         except CrossroadsError as error:
             return refused(error)
 
@@ -133,7 +132,7 @@ def _run_routes(router: APIRouter, assistant: Assistant, runs: Runs) -> None:
             run = runs.start(Request(**question.model_dump()))
         except CrossroadsError as error:
             return refused(error)
-        return {"run": run.run_id, "question": turns.question(question.question)}
+        return {"run": run.run_id, "thread": run.thread_id, "question": turns.question(question.question)}
 
     @router.get("/runs/{run_id}")
     def watch(run_id: str) -> Response:

@@ -27,6 +27,7 @@ class Run:
     def __init__(self, request: Request) -> None:
         self.run_id = uuid.uuid4().hex
         self.request = request
+        self.thread_id = request.thread_id
         self.cancel = threading.Event()
         self.events: list[Event] = []
         self.finished_at: float | None = None
@@ -47,10 +48,10 @@ class Run:
             for event in events:
                 self._tell(event)
         except CrossroadsError as error:
-            self._tell(Failed(error=error.as_json()["error"], thread_id=self.request.thread_id))
+            self._tell(Failed(error=error.as_json()["error"], thread_id=self.thread_id))
         except Exception:
             log.exception("a run failed in a way nobody foresaw")
-            self._tell(Failed(error=_UNFORESEEN, thread_id=self.request.thread_id))
+            self._tell(Failed(error=_UNFORESEEN, thread_id=self.thread_id))
         finally:
             self.finished_at = time.monotonic()
 
@@ -83,8 +84,8 @@ class Runs:
     def start(self, request: Request) -> Run:
         """Begin to answer. Raises `UsageError` where the request itself is wrong."""
         run = Run(request)
-        events = iter(self._assistant.stream(request, run.cancel))
-        run.events.append(next(events))  # what is wrong with the request shows here, before anything is promised
+        events = self._assistant.stream(request, run.cancel)
+        run.thread_id = events.thread_id
         with self._lock:
             self._forget()
             self._runs[run.run_id] = run
@@ -98,7 +99,7 @@ class Runs:
     def of_thread(self, thread_id: str) -> Run | None:
         """The run under way in a conversation, if there is one."""
         with self._lock:
-            going = [run for run in self._runs.values() if run.request.thread_id == thread_id and not run.over]
+            going = [run for run in self._runs.values() if run.thread_id == thread_id and not run.over]
         return going[-1] if thread_id and going else None
 
     def _forget(self) -> None:

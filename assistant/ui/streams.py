@@ -13,7 +13,7 @@ from assistant.ui import library, turns, view
 from assistant.ui.markdown import render
 from assistant.ui.runs import Run
 from assistant.ui.uploads import Upload
-from assistant.ui.words import PATH_WORDS, count
+from assistant.ui.words import PATH_WORDS, count, verdict
 from graphs.events import Event, Failed, Final, Found, Routed, Status, Token
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def _status(event: Event) -> str:
 
 def _last(event: Final | Failed, assistant: Assistant) -> dict[str, Any]:
     if isinstance(event, Failed):
-        return {"type": "failed", "html": turns.failure(event.error), "thread": event.thread_id}
+        html, question_id = turns.failure(event.error), _unanswered(event.thread_id, assistant)
+        return {"type": "failed", "html": html, "thread": event.thread_id, "question_id": question_id}
     answer = event.answer
     written = assistant.threads.turns(answer.thread_id)
     turn = next((turn for turn in written if turn.answer and turn.answer.answer_id == answer.answer_id), None)
@@ -78,9 +79,13 @@ def _last(event: Final | Failed, assistant: Assistant) -> dict[str, Any]:
     return {"type": "final", "html": html, "thread": answer.thread_id, "question_id": question_id, "say": announce}
 
 
-def _announcement(event: Final) -> str:
-    from assistant.ui.words import verdict
+def _unanswered(thread_id: str, assistant: Assistant) -> str:
+    """The id of the question that stayed without an answer, so that trying again takes its place."""
+    written = assistant.threads.turns(thread_id) if thread_id else []
+    return written[-1].question_id if written and written[-1].answer is None else ""
 
+
+def _announcement(event: Final) -> str:
     return f"Answer ready: {verdict(event.answer)}, {count(len(event.answer.citations), 'source')}."
 
 

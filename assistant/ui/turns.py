@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from assistant.records import Turn, Vote
@@ -78,12 +79,19 @@ def _lead(item: Answer) -> str:
 
 
 def _body(item: Answer) -> str:
-    weak = [one for one in item.grounding.sentences if not one.supported] if item.grounding else []
     chips = {citation.marker: evidence.inline_chip(citation) for citation in item.citations}
-    html = render(item.text, chips, weak if not (item.quoted or item.abstained) else ())
+    if item.quoted:
+        return f'<div class="text" dir="auto"><p class="verbatim">{_verbatim(item.text, chips)}</p></div>'
+    weak = [one for one in item.grounding.sentences if not one.supported] if item.grounding else []
+    html = render(item.text, chips, () if item.abstained else weak)
     if not item.text.strip():
         html = '<p class="faint">Nothing had been written yet.</p>'
     return f'<div class="text">{html}</div>'
+
+
+def _verbatim(text: str, chips: Mapping[str, str]) -> str:
+    """A quotation shows every character as it stands in the document; only our markers are links."""
+    return "".join(chips.get(piece, safe(piece)) for piece in re.split(r"(\[\d+\])", text))
 
 
 def _next_steps(paths: Mapping[Path, str]) -> str:

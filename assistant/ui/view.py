@@ -19,20 +19,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+LOADING = "still loading"
+"""What `Assistant.waiting` says of what will be there soon; anything else is why it will not."""
+
+
 def state(assistant: Assistant, thread_id: str, run: Run | None) -> dict[str, Any]:
-    """The fragments of the page. Raises `NotFoundError` for an unknown conversation."""
-    documents = _documents(assistant)
-    thread_id = thread_id or (run.request.thread_id if run else "")
+    """The fragments of the page; loads nothing. Raises `NotFoundError` for an unknown conversation."""
+    waiting = assistant.waiting()
+    open_now = "knowledge base" not in waiting
+    documents = _documents(assistant) if open_now else []
     return {
         "sidebar": sidebar.conversations(assistant.threads.list(), thread_id, ""),
         "title": _title(assistant, thread_id),
-        "chat": _chat(assistant, thread_id, run) or examples.empty_state(documents),
+        "chat": _chat(assistant, thread_id, run)
+        or examples.empty_state(documents, _troubles(waiting), loading=not open_now),
+        "thread": thread_id,
         "run": run.run_id if run else "",
         "paths": [{"value": "auto", "words": "Auto", "why": ""}, *_offered(assistant)],
         "models": _models(assistant),
-        "collections": collections(assistant),
+        "collections": collections(assistant) if open_now else [_collection(assistant.settings.knowledge.collection)],
         "documents": len(documents),
         "footer": footer_line(assistant, ""),
+        "loading": [name for name, why in waiting.items() if why == LOADING],
     }
 
 
@@ -45,29 +53,39 @@ def collections(assistant: Assistant) -> list[dict[str, str]]:
     """The collections to pick from, the configured one first."""
     stats = _stats(assistant)
     names = {assistant.settings.knowledge.collection: None, **dict.fromkeys(sorted(stats.collections) if stats else ())}
-    return [{"value": name, "words": name} for name in names]
+    return [_collection(name) for name in names]
 
 
 def footer_line(assistant: Assistant, model: str) -> str:
     """The footer for a model, the configured one where none is named."""
-    return footer(assistant.settings, model or assistant.settings.models.chat, _stats(assistant))
+    model = model or assistant.settings.models.chat
+    waiting = assistant.waiting().get("knowledge base")
+    if waiting == LOADING:
+        return footer(assistant.settings, model, None, "opening your documents")
+    return footer(assistant.settings, model, None if waiting else _stats(assistant))
 
 
 def _chat(assistant: Assistant, thread_id: str, run: Run | None) -> str:
     known = assistant.threads.turns(thread_id) if thread_id else []
+    if run and known and known[-1].answer is None:
+        known = known[:-1]  # the run draws its own question
     possible = paths(assistant)
-    replaced = run.request.replace if run else ""
     html = []
     for item in known:
-        if run and item.answer is None and item.question == run.request.question:
-            break  # the run draws its own question
-        if replaced and item.question_id == replaced:
-            break
         vote = assistant.feedback.get(item.answer.answer_id) if item.answer else None
         html.append(turns.turn(item, vote, possible))
     if run:
         html.append(f'<article class="turn running">{turns.question(run.request.question)}</article>')
     return "".join(html)
+
+
+def _troubles(waiting: dict[str, str]) -> list[str]:
+    """What could not be loaded and why; the reader is left out, because answers come without it too."""
+    return [f"{name}: {why}" for name, why in waiting.items() if why != LOADING and name != "reader"]
+
+
+def _collection(name: str) -> dict[str, str]:
+    return {"value": name, "words": name}
 
 
 def _title(assistant: Assistant, thread_id: str) -> str:

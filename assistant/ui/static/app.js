@@ -17,7 +17,7 @@ export async function start() {
   watchScroll();
   sidebar.watchSidebar();
   documents.watchDocuments(afterDocuments);
-  chat.watchChat(afterAnswer);
+  chat.watchChat(afterBeginning, afterAnswer);
   watchComposer();
   document.addEventListener("click", onClick);
   document.addEventListener("submit", onSubmit);
@@ -31,7 +31,7 @@ export async function start() {
 // Show what the address names.
 async function open() {
   const query = new URLSearchParams(location.search);
-  const asked = new URLSearchParams({ thread: query.get("thread") ?? "", run: query.get("run") ?? "" });
+  const asked = new URLSearchParams({ thread: query.get("thread") ?? "" });
   let state;
   try {
     state = await openState(asked);
@@ -41,8 +41,9 @@ async function open() {
     state = await data("ui/state");
     alertUser({ message: "That conversation is not here any more.", cure: "It may have been deleted." });
   }
-  thread = asked.get("thread");
+  thread = state.thread;
   show(state);
+  whileLoading(state);
 }
 
 // A service that is still loading its models is waited for.
@@ -64,14 +65,36 @@ function show(state) {
   fill($("chat"), state.chat);
   fill($("threads"), state.sidebar);
   setTitle(state.title);
+  frameOf(state);
+  say("");
+  toNewest();
+  if (state.run) chat.resume(state.run);
+}
+
+function frameOf(state) {
   $("foot").textContent = state.footer;
   options($("path"), state.paths);
   options($("model"), state.models);
   options($("collection"), state.collections);
-  $("document-count").textContent = state.documents ? `(${state.documents.toLocaleString("en")})` : "";
-  say("");
-  toNewest();
-  if (state.run) chat.resume(state.run);
+  countDocuments(state.documents);
+}
+
+function countDocuments(count) {
+  $("document-count").textContent = count ? `(${count.toLocaleString("en")})` : "";
+}
+
+// Until everything is loaded: say what is awaited, then bring what depends on it up to date.
+async function whileLoading(state) {
+  const mine = thread;
+  while (state.loading.length && mine === thread) {
+    if (!chat.busy()) say(`loading ${state.loading.join(", ")}`);
+    await wait(1500);
+    state = await openState(new URLSearchParams({ thread }));
+    if (mine !== thread) return;
+    frameOf(state);
+    if ($("chat").querySelector(".empty")) fill($("chat"), state.chat);
+    if (!state.loading.length && !chat.busy()) say("");
+  }
 }
 
 function setTitle(title) {
@@ -89,17 +112,26 @@ function options(select, items) {
   if (items.some((item) => item.value === before && !item.why)) select.value = before;
 }
 
-async function afterAnswer(now) {
-  if (now && now !== thread) {
-    thread = now;
-    history.replaceState(null, "", `./?thread=${encodeURIComponent(now)}`);
+function afterBeginning(now) {
+  thread = now;
+  history.replaceState(null, "", `./?thread=${encodeURIComponent(now)}`);
+  afterAnswer(null);
+}
+
+// `failed` is a turn that should have replaced others: they came back, and it stands below them.
+async function afterAnswer(failed) {
+  if (failed) {
+    const state = await openState(new URLSearchParams({ thread }));
+    fill($("chat"), state.chat);
+    $("chat").append(failed);
+    toNewest();
   }
   await sidebar.refreshThreads(thread);
   setTitle($("threads").querySelector('[aria-current="page"]')?.textContent ?? "");
 }
 
 function afterDocuments(state) {
-  $("document-count").textContent = state.count ? `(${state.count.toLocaleString("en")})` : "";
+  countDocuments(state.count);
   options($("collection"), state.collections);
   refreshFooter();
 }

@@ -4,9 +4,11 @@ import { call, data, lines } from "./net.js";
 import { $, alertUser, announce, clearAlert, fill, fromHtml, say, sure } from "./dom.js";
 import { keepUp, toNewest } from "./scroll.js";
 
-const state = { thread: "", run: "", stopping: false, ended: () => {} };
+const state = { thread: "", run: "", stopping: false, began: () => {}, ended: () => {} };
 
-export function watchChat(ended) {
+// `began` hears of a new conversation, `ended` of every answer or failure.
+export function watchChat(began, ended) {
+  state.began = began;
   state.ended = ended;
 }
 
@@ -31,6 +33,8 @@ export async function ask({ question, replace = "", path = $("path").value, from
     const started = await data("ui/runs", { method: "POST", json: wish });
     const article = place(started.question, from);
     article.wish = wish;
+    if (started.thread !== state.thread) state.began(started.thread);
+    state.thread = started.thread;
     await follow(started.run, article);
   } catch (error) {
     state.run = "";
@@ -84,7 +88,6 @@ function draft() {
 
 async function follow(run, article) {
   state.run = run;
-  if (!state.thread) history.replaceState(null, "", `./?run=${run}`);
   const mine = () => state.run === run;
   for await (const line of lines(`ui/runs/${run}`)) {
     if (!mine()) return;
@@ -102,13 +105,13 @@ function finish(line, article) {
   article.querySelector(".draft").replaceWith(fromHtml(line.html));
   article.classList.remove("running");
   article.dataset.question = line.question_id ?? "";
-  state.thread = line.thread || state.thread;
   state.run = "";
   setBusy(false);
   say("");
   announce(line.say ?? "");
   keepUp();
-  state.ended(state.thread, line.type);
+  const restored = line.type === "failed" && article.wish?.replace; // the server brought back what was to be replaced
+  state.ended(restored ? article : null);
 }
 
 function setBusy(on) {
@@ -130,8 +133,9 @@ async function mayReplace(article) {
 export function again(article, path) {
   const question = article.querySelector(".asked").textContent;
   const wish = article.wish ?? {};
-  const chosen = path ?? wish.path ?? $("path").value;
-  return ask({ question, replace: article.dataset.question ?? "", path: chosen, from: article });
+  const replace = article.dataset.question || wish.replace || "";
+  const from = $("chat").querySelector(`article[data-question="${CSS.escape(replace)}"]`) ?? article;
+  return ask({ question, replace, path: path ?? wish.path ?? $("path").value, from });
 }
 
 export function edit(article) {
