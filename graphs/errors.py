@@ -101,3 +101,7 @@ class BusyError(CrossroadsError):
     """Something else holds what is needed: a second `serve` on one home, for one."""
 
     type = "busy"
+
+
+class Cancelled(Exception):  # noqa: N818  # not an error: what was done so far is kept
+    """The user stopped the work."""

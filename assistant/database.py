@@ -1,0 +1,103 @@
+"""The engine behind `HOME/records.db`: documents, conversations, votes and whatever else is a row.
+
+SQLite in WAL mode: readers never wait for a writer, a writer waits its turn, and a killed process loses nothing
+that was committed.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from assistant.config import Settings
+from graphs.errors import BusyError, StorageError
+
+BUSY_SECONDS = 15
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def open_database(settings: Settings) -> Engine:
+    """The engine over `settings.home / "records.db"`; the folder is made where it is missing.
+
+    Raises `StorageError` where the home cannot be written or the file is not a database.
+    """
+    path = settings.home / "records.db"
+    with storage_errors(settings.home):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may read first and write later; it takes the write lock at once, so it never fails half-way.
+
+    Raises `StorageError` for a full or read-only disk, `BusyError` where another process holds the lock too long.
+    """
+    with (
+        storage_errors(engine),
+        engine.connect().execution_options(crossroads_begin="IMMEDIATE") as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def storage_errors(where: Path | Engine) -> Iterator[None]:
+    """Turn what a full disk, missing rights or a broken database file raise into errors with a cure.
+
+    `where` is the folder that is written, or the engine of the database that lies in it.
+    """
+    folder = Path(str(where.url.database)).parent if isinstance(where, Engine) else where
+    try:
+        yield
+    except OSError as error:
+        raise _from_system(error, folder) from error
+    except DBAPIError as error:
+        raise _from_database(error, folder) from error
+
+
+def _configure(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late to choose its kind
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    kind = connection.get_execution_options().get("crossroads_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {kind}")
+
+
+def _from_system(error: OSError, folder: Path) -> StorageError | OSError:
+    if error.errno in _FULL:
+        return StorageError(f"The disk that holds {str(folder)!r} is full.", "Free some space, then try again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        where = str(error.filename or folder)
+        return StorageError(f"{where!r} cannot be written.", "Give yourself the right to, or set CROSSROADS_HOME.")
+    return StorageError(f"{str(folder)!r} cannot be used: {error}.", "Look at the folder, or set CROSSROADS_HOME.")
+
+
+def _from_database(error: DBAPIError, folder: Path) -> StorageError | BusyError:
+    text = str(error.orig)
+    if "locked" in text:
+        return BusyError(f"The records in {str(folder)!r} are in use by another process.", "Try again in a moment.")
+    if "full" in text:
+        return StorageError(f"The disk that holds {str(folder)!r} is full.", "Free some space, then try again.")
+    if "readonly" in text or "unable to open" in text:
+        return StorageError(
+            f"{str(folder)!r} cannot be written.", "Give yourself the right to, or set CROSSROADS_HOME."
+        )
+    return StorageError(
+        f"{str(folder / 'records.db')!r} cannot be used: {text}.",
+        "Move the file away (it is rebuilt empty) or restore a copy.",
+    )

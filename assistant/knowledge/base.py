@@ -1,0 +1,189 @@
+"""The knowledge base: documents in, passages out, every citation to the character."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from langchain_core.embeddings import Embeddings
+
+from assistant.config import Settings
+from assistant.database import open_database
+from assistant.knowledge.catalogue import Catalogue
+from assistant.knowledge.indexing import Indexer, embed, identity
+from assistant.knowledge.ingest import Ingest, Listener, Source, Upload
+from assistant.knowledge.retriever import KnowledgeRetriever
+from assistant.knowledge.types import (
+    ChunkStore,
+    DocumentInfo,
+    Hit,
+    IngestReport,
+    StoredDocument,
+    StoreStats,
+)
+from graphs.errors import Cancelled, CrossroadsError, NotFoundError, UsageError
+
+__all__ = ["KnowledgeBase", "Upload", "open_knowledge"]
+
+log = logging.getLogger(__name__)
+_COLLECTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+
+
+def open_knowledge(settings: Settings, embeddings: Embeddings) -> KnowledgeBase:
+    """Open the catalogue and the store the settings name, and mend in the background what a kill left half done.
+
+    Raises `StoreError` where no store can be opened, `StorageError` where the home cannot be written.
+    """
+    from assistant.knowledge.stores import open_store
+
+    catalogue = Catalogue(open_database(settings))
+    fingerprint, dimensions = identity(embeddings)
+    store = open_store(settings, fingerprint=fingerprint, dimensions=dimensions)
+    knowledge = KnowledgeBase(settings, catalogue, store, embeddings)
+    knowledge.mend_in_background()
+    return knowledge
+
+
+class KnowledgeBase:
+    """Documents of one home. Safe under threads; several processes may share the home."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, store: ChunkStore, embeddings: Embeddings) -> None:
+        self.settings = settings
+        self.catalogue = catalogue
+        self.store = store
+        self.embeddings = embeddings
+        self.indexer = Indexer(settings, catalogue, store, embeddings)
+        self._closing = threading.Event()
+        self._mending: threading.Thread | None = None
+
+    def __enter__(self) -> KnowledgeBase:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def ingest(
+        self,
+        sources: Sequence[Source],
+        collection: str = "",
+        on_progress: Listener | None = None,
+        cancel: threading.Event | None = None,
+    ) -> IngestReport:
+        """Make files, folders, addresses and uploads searchable, one by one. See `ingest.Ingest.run` for errors."""
+        run = Ingest(self.settings, self.indexer, self._collection(collection), on_progress, cancel)
+        return run.run(sources)
+
+    def documents(self, collection: str = "") -> list[DocumentInfo]:
+        """The searchable documents; of every collection where none is named."""
+        return self.catalogue.list(collection)
+
+    def document(self, document_id: str) -> StoredDocument:
+        """A document with its text. Raises `NotFoundError`."""
+        document = self.catalogue.get(document_id)
+        if document is None:
+            raise NotFoundError(f"There is no document {document_id!r}.", "`crossroads knowledge list` shows them.")
+        return document
+
+    def original(self, document_id: str) -> Path | None:
+        """The file a document was made from, as it was then. Raises `NotFoundError` for an unknown document."""
+        return self.indexer.originals.find(self.document(document_id).info.sha256)
+
+    def delete(self, document_id: str = "", *, source: str = "", collection: str = "") -> int:
+        """Delete one document, those of a source, or a collection. Returns how many.
+
+        Raises `NotFoundError` where nothing fits, `UsageError` where nothing is named.
+        """
+        if not (document_id or source or collection):
+            raise UsageError("Nothing to delete was named.", "Name a document, a source or a collection.")
+        with self.indexer.exclusive():
+            tasks = self.catalogue.mark_deleting(document_id=document_id, source=source, collection=collection)
+            if not tasks:
+                named = document_id or source or collection
+                raise NotFoundError(f"There is no document {named!r}.", "`crossroads knowledge list` shows them.")
+            if collection and not (document_id or source):
+                self.store.drop(collection)
+            self.indexer.remove(tasks)
+        return len(tasks)
+
+    def stats(self) -> StoreStats:
+        """What the store is, and how many documents and chunks are searchable."""
+        counts = self.catalogue.counts()
+        return StoreStats(
+            kind=self.store.kind,
+            version=self.store.version,
+            url=self.store.url,
+            documents=sum(documents for documents, _ in counts.values()),
+            chunks=sum(chunks for _, chunks in counts.values()),
+            collections={name: documents for name, (documents, _) in counts.items()},
+        )
+
+    def collections(self) -> list[str]:
+        """The collections that hold documents, and the default one."""
+        return sorted({*self.catalogue.counts(), self.settings.knowledge.collection})
+
+    def search(self, question: str, collection: str = "", k: int = 0) -> list[Hit]:
+        """The best `k` passages (0: as many as the settings say), best first; never one of a deleted document."""
+        name = self._collection(collection)
+        wanted = k or self.settings.knowledge.passages
+        if not question.strip():
+            return []
+        vector = embed(self.embeddings, [question])[0]
+        hits = self.store.search(name, question, vector, wanted, self.settings.knowledge.alpha)
+        visible = self._visible(hits)
+        if len(visible) < wanted == len(hits):  # some were dropped, so there may be more behind them
+            hits = self.store.search(name, question, vector, 3 * wanted, self.settings.knowledge.alpha)
+            visible = self._visible(hits)
+        return visible[:wanted]
+
+    def retriever(self, collection: str = "", k: int = 0) -> KnowledgeRetriever:
+        """The collection as LangChain sees it."""
+        wanted = k or self.settings.knowledge.passages
+        return KnowledgeRetriever(knowledge=self, collection=self._collection(collection), k=wanted)
+
+    def mend(self) -> int:
+        """Finish now what a killed process left half done. Returns how many documents were touched."""
+        return self.indexer.mend(self._closing)
+
+    def mend_in_background(self) -> None:
+        """As `mend`, beside everything else; what the store refuses is tried again at the next open."""
+        self._mending = threading.Thread(target=self._mend_quietly, name="knowledge-mend", daemon=True)
+        self._mending.start()
+
+    def close(self) -> None:
+        """Let go of the store and the database; stops mending after its current batch."""
+        self._closing.set()
+        if self._mending is not None:
+            self._mending.join()
+        self.store.close()
+        self.catalogue.engine.dispose()
+
+    def _mend_quietly(self) -> None:
+        try:
+            mended = self.mend()
+        except (CrossroadsError, Cancelled) as error:
+            log.warning("Documents could not be mended now: %s", error)
+        else:
+            if mended:
+                log.info("Mended %d documents a stopped process had left half done.", mended)
+
+    def _visible(self, hits: Sequence[Hit]) -> list[Hit]:
+        """Hits without those of documents being replaced or deleted, and without the same text twice."""
+        ready = self.catalogue.ready([hit.chunk.document_id for hit in hits])
+        kept: dict[str, Hit] = {}
+        for hit in hits:
+            if hit.chunk.document_id in ready:
+                kept.setdefault(hit.chunk.text, hit)
+        return list(kept.values())
+
+    def _collection(self, name: str) -> str:
+        chosen = name or self.settings.knowledge.collection
+        if not _COLLECTION.fullmatch(chosen):
+            cure = "Use letters, digits, - and _, beginning with a letter, 63 at most."
+            raise UsageError(f"A collection cannot be called {chosen!r}.", cure)
+        return chosen
