@@ -126,8 +126,8 @@ class Keeper:
                 self._end()
 
     def _end(self) -> None:
-        self._forget()
         self._signal(signal.SIGTERM)
+        self._forget()
         deadline = time.monotonic() + STOP_SECONDS
         while self._alive() and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -21,7 +21,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from assistant.knowledge.weaviate_keeper import STOP_SECONDS, Job, lock, started
 from graphs.errors import StorageError, StoreError
 
 HOST = "127.0.0.1"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 """How long a server may take until it answers; a big store is read from disk first."""
 _KEEPER = Path(__file__).with_name("weaviate_keeper.py")
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "GOMEMLIMIT", "GOMAXPROCS", "GOGC", "LOG_LEVEL")
@@ -90,6 +90,7 @@ class Lease:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._places = _places(settings)
+        self._known: Running | None = None
         self._file = open(self._places.users, "a")  # noqa: SIM115 - open for as long as the lease holds
         if not lock(self._file, fcntl.LOCK_SH, STOP_SECONDS + 5):
             self._file.close()
@@ -99,18 +100,25 @@ class Lease:
     def server(self) -> Running:
         """The running server, started first if there is none.
 
+        Asked again, it only looks whether the process lives: one that is slow to answer must not be started anew.
         Raises `StoreError` when it cannot be started, with the end of its log.
         """
-        found = _answering(_read(self._places))
-        if found and not _free(self._places.keeper_lock):
-            return found
-        return _start_once(self._settings, self._places)
+        if self._known and started(self._known.pid) == self._known.pid_started:
+            return self._known
+        self._known = _answering(_read(self._places))
+        if self._known is None or _free(self._places.keeper_lock):
+            self._known = _start_once(self._settings, self._places)
+        return self._known
 
     def close(self) -> None:
         """Let go of the server; it stops when nobody else uses it for a while."""
-        if not self._file.closed:
-            self._touch()
-            self._file.close()
+        if self._file.closed:
+            return
+        self._touch()
+        if self._places.run.is_dir() and _alive(_read(self._places)) and _free(self._places.keeper_lock):
+            with contextlib.suppress(StoreError):
+                _start_once(self._settings, self._places)  # its keeper was killed: nobody would stop it
+        self._file.close()
 
     def _touch(self) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -135,10 +143,9 @@ def stop(settings: Settings) -> bool:
         if not lock(start, fcntl.LOCK_EX, START_SECONDS):
             raise StoreError(f"The Weaviate of {settings.home} is being started by another command.", "Try again.")
         known = _read(places)
-        if known is None or started(known.pid) != known.pid_started:
+        if known is None or not _alive(known):
             return False
-        keeper_is_there = not _free(places.keeper_lock)
-        _end(known.keeper if keeper_is_there else known.pid, known, places)
+        _end(known, places)
     return True
 
 
@@ -158,14 +165,19 @@ def _places(settings: Settings) -> _Places:
 
 def _read(places: _Places) -> Running | None:
     try:
-        return Running(**json.loads(places.record.read_text()))
-    except (OSError, ValueError, TypeError):
+        record = json.loads(places.record.read_text())
+        return Running(**{field.name: record[field.name] for field in fields(Running)})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _alive(known: Running | None) -> bool:
+    return known is not None and started(known.pid) == known.pid_started
 
 
 def _answering(known: Running | None) -> Running | None:
     """The recorded server if its process is the recorded one and it takes our key."""
-    if known is None or started(known.pid) != known.pid_started:
+    if known is None or not _alive(known):
         return None
     return known if _get(known, "/v1/meta") == 200 else None
 
@@ -205,13 +217,19 @@ def _start_once(settings: Settings, places: _Places) -> Running:
                 f"Another command has been starting the Weaviate of {settings.home} for long.", "Try again."
             )
         known = _read(places)
-        alive = known is not None and started(known.pid) == known.pid_started
+        alive = _alive(known)
         if known and alive and _wait_until_ready(known):
             return known if not _free(places.keeper_lock) else _launch(settings, places, adopt=known)
         if known and alive:
-            _end(known.pid, known, places)
+            _end(known, places)
         _await_old_keeper(places)
-        return _launch(settings, places)
+        _end_stray(places)
+        try:
+            return _launch(settings, places)
+        except StoreError:
+            if "address already in use" not in _last_words(places):
+                raise
+            return _launch(settings, places)  # somebody took one of the ports in the meantime
 
 
 def _await_old_keeper(places: _Places) -> None:
@@ -220,12 +238,12 @@ def _await_old_keeper(places: _Places) -> None:
             raise StoreError(f"An earlier Weaviate on {places.data} does not finish stopping.", _log_cure(places))
 
 
-def _wait_until_ready(known: Running, keeper: subprocess.Popen[bytes] | None = None) -> bool:
+def _wait_until_ready(known: Running) -> bool:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if _ready(known):
             return _get(known, "/v1/meta") == 200
-        if started(known.pid) != known.pid_started or (keeper is not None and keeper.poll() is not None):
+        if not _alive(known):
             return False
         time.sleep(0.02)
     return False
@@ -241,7 +259,7 @@ def _launch(settings: Settings, places: _Places, adopt: Running | None = None) -
     known = _read(places)
     if known is None or not _wait_until_ready(known):
         if known is not None:
-            _end(known.keeper, known, places)
+            _end(known, places)
         raise StoreError(f"The embedded Weaviate did not start: {_last_words(places)}", _log_cure(places))
     return known
 
@@ -335,16 +353,31 @@ def _bind(stack: contextlib.ExitStack, port: int) -> int:
     return int(listener.getsockname()[1])
 
 
-def _end(first: int, known: Running, places: _Places) -> None:
-    """Ask process `first` to end, wait for the server to be gone, and take its record away."""
-    _signal(first, signal.SIGTERM)
+def _end(known: Running, places: _Places) -> None:
+    """End the recorded server, through its keeper if it has one, wait until it is gone, and take its record away."""
+    if not _free(places.keeper_lock):
+        _signal(known.keeper, signal.SIGTERM)
+    elif _alive(known):
+        _signal(known.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while started(known.pid) == known.pid_started and time.monotonic() < deadline:
+    while _alive(known) and time.monotonic() < deadline:
         time.sleep(0.02)
-    if started(known.pid) == known.pid_started:
+    if _alive(known):
         _signal(known.pid, signal.SIGKILL)
     _await_old_keeper(places)
     places.record.unlink(missing_ok=True)
+
+
+def _end_stray(places: _Places) -> None:
+    """End a server on our data that no record speaks of: its keeper was killed before it could write one."""
+    import psutil
+
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error):
+            ours = str(process.info["name"]).startswith("weaviate")
+            if ours and process.environ().get("PERSISTENCE_DATA_PATH") == str(places.data):
+                process.terminate()
+                process.wait(STOP_SECONDS)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
