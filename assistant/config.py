@@ -1,7 +1,8 @@
-"""Settings: `crossroads.toml`, then `.env` and `CROSSROADS_…` variables, then flags. Read once, frozen, unknown keys refused."""
+"""Settings: `crossroads.toml`, then `.env`, then `CROSSROADS_…` variables, then flags. Unknown keys are refused."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from graphs.errors import SettingsError
 
 PREFIX = "CROSSROADS_"
 _OTHER_VARIABLES = {"DATA", "CONFIG"}  # read elsewhere, not settings
+
+Sources = list[tuple[str, dict[str, Any]]]
+"""What each source says, weakest first: its name for a person, and its values nested."""
 
 
 class _Section(BaseModel):
@@ -102,25 +106,41 @@ class Settings(_Section):
     answering: Answering = Answering()
     serve: Serve = Serve()
 
+    @field_validator("home", "cache")
+    @classmethod
+    def _whole(cls, path: Path) -> Path:
+        """`~` and relative paths mean the same wherever a later process is started."""
+        return path.expanduser().absolute()
+
 
 def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     """Read every source once. `flags` maps dotted keys such as `serve.port` to values; None values are ignored.
 
     Raises `SettingsError` naming the source and the key when one is unknown or has a value that cannot be used.
     """
+    sources = _sources(flags or {})
     merged: dict[str, Any] = {}
-    path = _config_file()
-    if path:
-        _merge(merged, _read_toml(path))
-    _merge(merged, _from_variables(_dotenv()))
-    _merge(merged, _from_variables(dict(os.environ)))
-    for key, value in (flags or {}).items():
-        if value is not None:
-            _merge(merged, _nest(key.split("."), value))
+    for _, values in sources:
+        _merge(merged, values)
     try:
         return Settings(**merged)
     except ValidationError as error:
-        raise _explain(error) from None
+        raise _explain(error, sources) from None
+
+
+def _sources(flags: Mapping[str, Any]) -> Sources:
+    dotenv = _dotenv()  # first: it may say where the file is
+    path = _config_file()
+    flagged: dict[str, Any] = {}
+    for key, value in flags.items():
+        if value is not None:
+            _merge(flagged, _nest(key.split("."), value))
+    return [
+        (str(path), _read_toml(path) if path else {}),
+        (".env", _from_variables(dotenv)),
+        ("the environment", _from_variables(os.environ)),
+        ("the flags", flagged),
+    ]
 
 
 def _config_file() -> Path | None:
@@ -133,7 +153,7 @@ def _config_file() -> Path | None:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{path} cannot be read: {error}.", "Correct the file or move it away.") from None
 
@@ -143,9 +163,13 @@ def _dotenv() -> dict[str, str]:
         return {}
     from dotenv import dotenv_values
 
-    values = {key: value for key, value in dotenv_values(".env").items() if value is not None}
+    try:
+        values = {key: value for key, value in dotenv_values(".env", encoding="utf-8-sig").items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env cannot be read: {error}.", "Correct the file or move it away.") from None
+    others = {PREFIX + name for name in _OTHER_VARIABLES}
     for key, value in values.items():  # provider keys such as OPENAI_API_KEY are read by their libraries
-        if not key.startswith(PREFIX):
+        if value and (key in others or not key.startswith(PREFIX)):
             os.environ.setdefault(key, value)
     return {key: value for key, value in values.items() if key.startswith(PREFIX)}
 
@@ -171,13 +195,47 @@ def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
     for key, value in other.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             _merge(into[key], value)
+        elif isinstance(value, Mapping):
+            into[key] = {}
+            _merge(into[key], value)  # a copy all the way down: sources are looked at again when one is wrong
         else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
+            into[key] = value
 
 
-def _explain(error: ValidationError) -> SettingsError:
+def _explain(error: ValidationError, sources: Sources) -> SettingsError:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    parts = [str(part) for part in first["loc"]]
+    key = ".".join(parts)
+    source, spelled = _origin(parts, sources)
     if first["type"] == "extra_forbidden":
-        return SettingsError(f"Unknown setting {key!r}.", "Every key is explained in crossroads.toml; mend or remove it.")
-    return SettingsError(f"Setting {key!r} cannot be {first['input']!r}: {first['msg']}.", "See crossroads.toml.")
+        near = difflib.get_close_matches(key, _known(), n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        return SettingsError(
+            f"Unknown setting {spelled!r} in {source}.",
+            f"{hint}Every key is explained in crossroads.toml; mend or remove it.",
+        )
+    return SettingsError(
+        f"Setting {spelled!r} in {source} cannot be {first['input']!r}: {first['msg']}.",
+        f"The key {key!r} is explained in crossroads.toml.",
+    )
+
+
+def _origin(parts: list[str], sources: Sources) -> tuple[str, str]:
+    """The strongest source that sets a key, and how the key is spelled there."""
+    for name, values in reversed(sources):
+        at: Any = values
+        for part in parts:
+            at = at.get(part) if isinstance(at, dict) else None
+        if at is not None:
+            variable = PREFIX + "__".join(parts).upper()
+            return name, variable if name in {".env", "the environment"} else ".".join(parts)
+    return "the settings", ".".join(parts)
+
+
+def _known() -> list[str]:
+    """Every key there is, dotted, and the sections themselves."""
+    keys = list(Settings.model_fields)
+    for section, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            keys += [f"{section}.{key}" for key in field.annotation.model_fields]
+    return keys

@@ -21,7 +21,7 @@ def cache_folder(root: Path = ROOT) -> Path:
     A test holds this to what `assistant.config` says.
     """
     named = os.environ.get("CROSSROADS_CACHE") or _dotenv_value(root / ".env", "CROSSROADS_CACHE") or _toml_value(root)
-    return Path(named) if named else _default_cache()
+    return Path(named).expanduser().absolute() if named else _default_cache()
 
 
 def _dotenv_value(path: Path, key: str) -> str:
