@@ -125,6 +125,7 @@ class LocalChatModel(BaseChatModel):
         engine = loaded.desk.engine
         about = {
             "model_name": self.name,
+            "crossroads_model": self.name,
             "finish_reason": counted.finish,
             "engine": engine.name,
             "device": engine.device,

@@ -97,10 +97,16 @@ def _once(key: tuple[str, ...], load: Callable[[], Loaded]) -> Loaded:
         return _loaded[key]
 
 
-def _open_gguf(file: Path, kind: str, device: str, settings: Settings) -> Loaded:
+def engine_folder(file: Path, settings: Settings) -> Path:
+    """Where what is made of a GGUF file is kept."""
+    return settings.cache / "engines" / f"{file.stem}-{_stamp(file)}"
+
+
+def prepare(file: Path, settings: Settings, kind: str = "") -> Codec:
+    """Make what an engine needs of a GGUF file, once: its tokenizer and, for `kind`, its weights. The tokenizer."""
     from filelock import FileLock
 
-    folder = settings.cache / "engines" / f"{file.stem}-{_stamp(file)}"
+    folder = engine_folder(file, settings)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):  # two processes must not convert at once
         codec = Codec.load(folder)
@@ -110,7 +116,14 @@ def _open_gguf(file: Path, kind: str, device: str, settings: Settings) -> Loaded
             _log.info("preparing %s for this computer, once", file.name)
             codec = read_codec(file)
             codec.save(folder)
-        weights = _weights(file, codec, kind, folder)
+        if kind:
+            _weights(file, codec, kind, folder)
+    return codec
+
+
+def _open_gguf(file: Path, kind: str, device: str, settings: Settings) -> Loaded:
+    codec = prepare(file, settings, kind)
+    weights = engine_folder(file, settings) / kind
     engine: Engine
     if kind == "openvino":
         from assistant.engines.openvino_engine import OpenVinoEngine
@@ -123,7 +136,7 @@ def _open_gguf(file: Path, kind: str, device: str, settings: Settings) -> Loaded
 
 def _weights(file: Path, codec: Codec, kind: str, folder: Path) -> Path:
     if kind == "openvino":
-        from assistant.engines.openvino_engine import convert
+        from assistant.engines.openvino_weights import convert
 
         return convert(file, folder / "openvino")
     from assistant.engines.gguf import to_transformers

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from assistant.engines.types import Emit, Sampling
 from graphs.errors import ModelError
 
+PROPERTIES: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
+"""How exactly it computes; docs/engines.md says why."""
 CACHE_GIB = 1
 """Memory the keys and values of earlier prompts may take."""
 
@@ -22,15 +22,20 @@ class OpenVinoEngine:
     name = "openvino"
     device = "cpu"
 
-    def __init__(self, folder: Path, threads: int = 0) -> None:
-        """`folder` is what `convert` wrote. Raises `ModelError` where OpenVINO cannot load it."""
+    def __init__(self, folder: Path, threads: int = 0, properties: Mapping[str, Any] | None = None) -> None:
+        """`folder` is what `convert` wrote; `properties` are OpenVINO's own, over those chosen here.
+
+        Raises `ModelError` where OpenVINO cannot load it.
+        """
         import openvino_genai as genai
 
         self._genai = genai
         scheduler = genai.SchedulerConfig()
         scheduler.cache_size = CACHE_GIB
         scheduler.enable_prefix_caching = True
-        options: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads} if threads else {}
+        options: dict[str, Any] = {**PROPERTIES, **(properties or {})}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = threads
         try:
             self._pipeline = genai.LLMPipeline(str(folder), "CPU", scheduler_config=scheduler, **options)
         except RuntimeError as error:
@@ -73,32 +78,3 @@ def _streamer(genai: Any, ends: frozenset[int], emit: Emit) -> Any:
             return None
 
     return Streamer()
-
-
-def convert(file: Path, folder: Path) -> Path:
-    """Turn a GGUF file into OpenVINO's own format, once: loading that takes a third of the time.
-
-    The folder appears whole or not at all. Raises `ModelError` for an architecture OpenVINO does not know.
-    """
-    import openvino_genai as genai
-
-    if (folder / "openvino_model.xml").is_file():
-        return folder
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    twin = part / file.name  # OpenVINO writes beside the file it reads, which is not ours to litter
-    try:
-        os.link(file, twin)
-    except OSError:
-        shutil.copyfile(file, twin)
-    try:
-        genai.LLMPipeline(str(twin), "CPU", enable_save_ov_model=True)
-    except RuntimeError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        first = str(error).strip().splitlines()[0]
-        cure = "Set models.engine to 'transformers', or use another model."
-        raise ModelError(f"OpenVINO cannot read {file.name!r}: {first}.", cure) from error
-    twin.unlink()
-    part.replace(folder)
-    return folder

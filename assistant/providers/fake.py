@@ -162,7 +162,8 @@ def read(prompt: str) -> str:
         for sentence in _SENTENCE.split(passage.strip()):
             shared = len(question & _content(sentence))
             if shared > best:
-                best, text = shared, f"{sentence.strip()} [{number}]"
+                body = sentence.strip()
+                best, text = shared, f"{body.rstrip('.!?')} [{number}]{body[len(body.rstrip('.!?')) :]}"
     return text
 
 
