@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this project is 
 
 if TYPE_CHECKING:
     from assistant.config import Settings
+    from assistant.knowledge.weaviate_binary import BinaryProgress
     from assistant.models import PullProgress
 
 MEGABYTE = 1e6
@@ -30,7 +31,7 @@ def models(settings: Settings) -> None:
     from assistant.models import CATALOGUE, ensure, find, folder_of
 
     roles = (settings.models.chat, settings.models.embedding)
-    known = {model.name for model in CATALOGUE} if not isinstance(CATALOGUE, dict) else set(CATALOGUE)
+    known = set(CATALOGUE)
     names = [name.partition(":")[2] for name in roles if name.startswith("local:")]
     names = [name for name in dict.fromkeys(names) if name in known]
     files: list[str] = []
@@ -64,8 +65,21 @@ def weaviate(settings: Settings) -> None:
     if settings.store.url or settings.store.kind == "chroma":
         tell(done="not needed: the settings name another store", files=[])
         return
-    path = obtain(settings, lambda text: tell(status=text))
+    path = obtain(settings, _binary_progress)
     tell(done=f"Weaviate {VERSION}", files=[str(path)])
+
+
+def _binary_progress(step: BinaryProgress) -> None:
+    source = {"release": "the release", "go": "a build with Go"}.get(step.source, "")
+    if step.state == "failed":
+        tell(notice=f"{source} cannot be had: {step.detail}")
+    elif step.state == "downloading":
+        tell(status=f"{step.done / MEGABYTE:.0f} of {step.total / MEGABYTE:.0f} MB")
+    elif step.state == "building":
+        share = f", {step.done} of {step.total} packages" if step.total else ""
+        tell(status=f"building with Go{share}")
+    else:
+        tell(status=f"{step.state.replace('_', ' ')} {source} {step.detail}".strip())
 
 
 def warm(settings: Settings) -> None:
