@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import os
+import threading
 from pathlib import Path
 from typing import Literal
 
@@ -90,6 +92,7 @@ class _Memory:
 
     def __init__(self, settings: Settings) -> None:
         self._note: Path = settings.home / "store" / "kind.json"
+        self._written: Kind | None = None
 
     def kind(self) -> Kind | None:
         try:
@@ -109,10 +112,13 @@ class _Memory:
         self._write("chroma")
 
     def _write(self, kind: Kind) -> None:
+        if self._written == kind:
+            return
         try:
             self._note.parent.mkdir(parents=True, exist_ok=True)
-            part = self._note.with_suffix(".part")
+            part = self._note.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
             part.write_text(json.dumps({"kind": kind}), encoding="utf-8")
             part.replace(self._note)
+            self._written = kind
         except OSError as error:
             raise StorageError(f"{self._note} cannot be written: {error}.", "Free space or mend its rights.") from None
