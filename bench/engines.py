@@ -131,7 +131,7 @@ OPENVINO: dict[str, dict[str, Any]] = {
     "as read": {},
     "mended": {},
     "mended f32": {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0, "INFERENCE_PRECISION_HINT": "f32"},
-    "mended f32": {
+    "mended f32 kv": {
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
         "KV_CACHE_PRECISION": "f32",
         "INFERENCE_PRECISION_HINT": "f32",

@@ -81,7 +81,9 @@ def to_transformers(file: Path, codec: Codec, folder: Path) -> Path:
     The folder appears whole or not at all.
     """
     from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     if (folder / "config.json").is_file():
         return folder
     part = folder.with_name(folder.name + ".part")

@@ -20,7 +20,9 @@ class TransformersEngine:
         """`source` is a folder or a hub repository. `auto` means bf16 on CUDA and fp32 elsewhere."""
         import torch
         from transformers import AutoModelForCausalLM
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # half a second; not worth a line on everybody's screen
         kinds = {"fp32": torch.float32, "bf16": torch.bfloat16}
         kinds["auto"] = torch.bfloat16 if device == "cuda" else torch.float32
         self.device = device
