@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 
 from graphs.context import Encoder
 
-AGREEMENT_BAR = 0.8
+AGREEMENT_BAR = 0.9
 """Mean cosine between answers from which on memory counts as sure; measured by `bench/memory.py`."""
 
 
