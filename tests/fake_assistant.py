@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.config import Settings
+from assistant.knowledge.ingest import Upload
 from assistant.knowledge.types import DocumentInfo, IngestProgress, IngestReport, Page, StoredDocument, StoreStats
 from assistant.records import Request, ThreadInfo, Turn, Vote
 from graphs.answer import (
@@ -74,6 +75,29 @@ def document(
         pages=len(pages),
     )
     return StoredDocument(info, text, pages)
+
+
+def pdf_document(path: Path) -> tuple[StoredDocument, Path]:
+    """A handbook of five pages written to `path`: the warranty stands on page 4."""
+    import pypdfium2
+    from fpdf import FPDF
+
+    pdf = FPDF()
+    for number in range(1, 6):
+        body = "The appliance is covered for 24 months from the date of delivery. Repairs extend it by six. "
+        pdf.add_page()
+        pdf.set_font("helvetica", "B", 18)
+        pdf.cell(0, 12, f"Warranty handbook, part {number}", new_x="LMARGIN", new_y="NEXT")
+        pdf.set_font("helvetica", size=12)
+        pdf.multi_cell(0, 7, body if number == 4 else "General remarks on the use of the appliance. " * 6)
+    pdf.output(str(path))
+    text, pages = "", []
+    with pypdfium2.PdfDocument(path) as opened:
+        for number in range(len(opened)):
+            words = opened[number].get_textpage().get_text_range()
+            pages.append(Page(number + 1, len(text), len(text) + len(words)))
+            text += words + "\n"
+    return document(path.name, text, title="Warranty handbook", kind="application/pdf", pages=tuple(pages)), path
 
 
 class FakeThreads:
@@ -150,14 +174,14 @@ class FakeKnowledge:
 
     def ingest(
         self,
-        sources: Sequence[str],
+        sources: Sequence[Upload],
         collection: str = "",
         on_progress: Callable[[IngestProgress], None] | None = None,
         cancel: threading.Event | None = None,
     ) -> IngestReport:
         tell = on_progress or (lambda step: None)
-        for source in sources:
-            data = Path(source).read_bytes()
+        for upload in sources:
+            data, source = upload.path.read_bytes(), upload.name
             for state in ("read", "split", "embedded"):
                 tell(IngestProgress(source, state))
                 time.sleep(0.05)
@@ -168,6 +192,17 @@ class FakeKnowledge:
             self.stored[stored.info.document_id] = stored
             tell(IngestProgress(source, "done"))
         return IngestReport(documents=len(sources))
+
+
+def _passage(stored: StoredDocument) -> Passage:
+    """The page with the warranty on it, or the beginning of a document without pages."""
+    page = next((one for one in stored.pages if "24 months" in stored.text[one.start : one.end]), None)
+    start, end = (page.start, page.end) if page else (0, min(600, len(stored.text)))
+    return Passage(
+        chunk_id=f"{stored.info.document_id}-1", document_id=stored.info.document_id, source=stored.info.source,
+        title=stored.info.title, text=stored.text[start:end], start=start, end=end, page=page.number if page else None,
+        heading="Warranty › Duration" if page else "When to fine-tune", score=0.9, similarity=0.71,
+    )  # fmt: skip
 
 
 class FakeRun(Iterator[Event]):
@@ -236,7 +271,7 @@ class FakeAssistant:
                 break
             written += word + " "
             yield Token(text=word + " ")
-            time.sleep(self.pause * (10 if "slow" in request.question else 1))
+            time.sleep(self.pause * (10 if "slow" in request.question else 0.1))
         stopped = cancel.is_set()
         yield Status(text="checking 3 sentences")
         answer = self._finish(
@@ -286,17 +321,7 @@ class FakeAssistant:
         return "Fine-tune when the form of the answer matters more than its facts [1]. Retrieve when **facts change often** [2]."
 
     def _passages(self) -> list[Passage]:
-        passages = []
-        for stored in list(self.knowledge.stored.values())[:3]:
-            page = stored.pages[0].number if stored.pages else None
-            passages.append(
-                Passage(
-                    chunk_id=f"{stored.info.document_id}-1", document_id=stored.info.document_id, source=stored.info.source,
-                    title=stored.info.title, text=stored.text[:600], start=0, end=min(600, len(stored.text)), page=page,
-                    heading="When to fine-tune", score=0.9, similarity=0.71,
-                )
-            )  # fmt: skip
-        return passages
+        return [_passage(stored) for stored in list(self.knowledge.stored.values())[:3]]
 
     def _finish(
         self,

@@ -26,6 +26,7 @@ def build(assistant: Assistant) -> gr.Blocks:
     import gradio as gr
 
     del assistant  # everything shown comes from the routes, so that a reload always shows what is stored
+    blocks: gr.Blocks
     with gr.Blocks(title=TITLE, fill_width=True, fill_height=True, analytics_enabled=False) as blocks:
         gr.HTML(frame(), js_on_load=START, apply_default_css=False, padding=False, elem_id="crossroads")
     return blocks

@@ -52,7 +52,7 @@ def failure(error: Mapping[str, str]) -> str:
 
 def _interrupted() -> str:
     return (
-        '<div class="answer interrupted"><p>This answer was interrupted before it was finished. '
+        '<div class="answer interrupted"><p>There is no answer here: the work broke off before it was finished. '
         "Your question is kept.</p>"
         '<p class="tools"><button type="button" class="button" data-do="again">Answer it now</button></p></div>'
     )

@@ -1,25 +1,26 @@
-"""Files on their way in: kept under the home folder, then read, split and indexed while people go on asking."""
+"""Files on their way in: received first, then read, split and indexed while people go on asking."""
 
 from __future__ import annotations
 
 import logging
-import re
 import shutil
+import tempfile
 import threading
 import unicodedata
 import uuid
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from assistant.knowledge.types import IngestProgress
-from graphs.errors import CrossroadsError, StorageError
+from graphs.errors import CrossroadsError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
 
 log = logging.getLogger(__name__)
 KEPT_JOBS = 50
+OUTCOMES = frozenset({"done", "unchanged", "failed"})
 
 
 class Upload:
@@ -31,21 +32,27 @@ class Upload:
         self.files: dict[str, IngestProgress] = {}
         self.over = False
         self.version = 0
-        self._paths: dict[str, str] = {}
+        self.received: dict[str, Path] = {}
         self._changed = threading.Condition()
 
     def add(self, name: str, path: Path) -> None:
         """A file that was received and waits for its turn."""
-        self._paths[str(path)] = name
-        self.set(name, IngestProgress(source=str(path), state="waiting"))
+        self.received[name] = path
+        self.set(name, IngestProgress(source=name, state="waiting"))
 
     def fail(self, name: str, reason: str) -> None:
         """A file that will not be loaded, and why."""
         self.set(name, IngestProgress(source=name, state="failed", detail=reason))
 
+    def fail_rest(self, reason: str) -> None:
+        """Why no file that has no outcome yet will get one."""
+        for name, step in list(self.files.items()):
+            if step.state not in OUTCOMES:
+                self.fail(name, reason)
+
     def on_progress(self, step: IngestProgress) -> None:
-        """What the ingest tells about one source."""
-        self.set(self._paths.get(step.source, step.source), step)
+        """What the ingest tells about one file."""
+        self.set(step.source, step)
 
     def set(self, name: str, step: IngestProgress) -> None:
         """Record a file's state and wake whoever watches."""
@@ -55,10 +62,8 @@ class Upload:
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Nothing more will happen: files that never got an outcome are said to have failed."""
-        for name, step in list(self.files.items()):
-            if step.state not in {"done", "unchanged", "failed"}:
-                self.fail(name, "The work ended before this file. Add it again.")
+        """Nothing more will happen."""
+        self.fail_rest("The work ended before this file. Add it again.")
         with self._changed:
             self.over = True
             self.version += 1
@@ -70,11 +75,6 @@ class Upload:
             self._changed.wait_for(lambda: self.version > seen, timeout)
             return self.version
 
-    @property
-    def waiting(self) -> list[str]:
-        """Paths of the files still to be loaded."""
-        return [step.source for step in self.files.values() if step.state == "waiting"]
-
 
 class Uploads:
     """The uploads of this service. One is worked on at a time; the others wait."""
@@ -85,64 +85,51 @@ class Uploads:
         self._turn = threading.Lock()
 
     def receive(self, files: Sequence[tuple[str, BinaryIO]], collection: str) -> Upload:
-        """Keep the files and start to load them. A file that cannot be kept is a failed line, not a failed batch."""
+        """Take the files in and start to load them. A file that cannot be kept is a failed line, not a failed batch."""
         upload = Upload(collection)
-        for name, stream in files:
+        folder = Path(tempfile.mkdtemp(prefix="crossroads-upload-"))
+        for number, (given, stream) in enumerate(files):
+            name = safe_name(given)
             try:
-                upload.add(name, self._keep(name, stream))
-            except CrossroadsError as error:
-                upload.fail(name, str(error))
+                with (folder / str(number)).open("wb") as kept:
+                    shutil.copyfileobj(stream, kept, 1 << 20)
+                upload.add(name, folder / str(number))
+            except OSError as error:
+                upload.fail(name, f"{name!r} cannot be kept: {error.strerror}. Make room, then add it again.")
         self._uploads[upload.upload_id] = upload
         for old in list(self._uploads)[:-KEPT_JOBS]:
             del self._uploads[old]
-        threading.Thread(target=self._load, args=(upload,), name="upload", daemon=True).start()
+        threading.Thread(target=self._load, args=(upload, folder), name="upload", daemon=True).start()
         return upload
 
     def get(self, upload_id: str) -> Upload | None:
         """The upload of that id, if it is not forgotten."""
         return self._uploads.get(upload_id)
 
-    def _keep(self, name: str, stream: BinaryIO) -> Path:
-        path = self._assistant.settings.home / "uploads" / safe_name(name)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}")
-            with partial.open("wb") as kept:
-                shutil.copyfileobj(stream, kept, 1 << 20)
-            partial.replace(path)
-        except OSError as error:
-            raise StorageError(f"{name!r} cannot be kept: {error.strerror}.", "Make room or mend the rights.") from None
-        return path
+    def _load(self, upload: Upload, folder: Path) -> None:
+        from assistant.knowledge.ingest import Upload as File
 
-    def _load(self, upload: Upload) -> None:
+        files = [File(name, path) for name, path in upload.received.items()]
         try:
             with self._turn:
-                if upload.waiting:
-                    self._assistant.knowledge.ingest(upload.waiting, upload.collection, on_progress=upload.on_progress)
+                if files:
+                    self._assistant.knowledge.ingest(files, upload.collection, on_progress=upload.on_progress)
         except CrossroadsError as error:
-            self._fail_rest(upload, str(error))
+            upload.fail_rest(str(error))
         except Exception:
             log.exception("an upload failed in a way nobody foresaw")
-            self._fail_rest(upload, "Something went wrong inside Crossroads; the service's log says what.")
+            upload.fail_rest("Something went wrong inside Crossroads; the service's log says what.")
         finally:
             upload.finish()
-
-    def _fail_rest(self, upload: Upload, reason: str) -> None:
-        for name, step in list(upload.files.items()):
-            if step.state not in {"done", "unchanged", "failed"}:
-                upload.fail(name, reason)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def safe_name(name: str) -> PurePosixPath:
-    """A relative path no part of which can climb, hide, or upset a file system: `../a:b.pdf` becomes `a_b.pdf`."""
-    parts = [_safe_part(part) for part in name.replace("\\", "/").split("/")]
-    kept = [part for part in parts if part][-8:]
-    return PurePosixPath(*kept) if kept else PurePosixPath("unnamed")
+def safe_name(name: str) -> str:
+    """The name a file goes by: its path inside the folder that was dropped, without parts that climb or hide.
 
-
-def _safe_part(part: str) -> str:
-    plain = unicodedata.normalize("NFC", part)
+    `../a\x00b.pdf` becomes `a_b.pdf`.
+    """
+    plain = unicodedata.normalize("NFC", name).replace("\\", "/")
     plain = "".join("_" if unicodedata.category(mark).startswith("C") else mark for mark in plain)
-    plain = re.sub(r'[<>:"|?*]', "_", plain).strip(" .")
-    stem, dot, suffix = plain.rpartition(".")
-    return plain if len(plain.encode()) <= 200 else f"{(stem or suffix)[:40]}{dot}{suffix[:10]}"
+    parts = [part.strip() for part in plain.split("/")]
+    return "/".join(part for part in parts if part.strip("."))[-300:] or "unnamed"

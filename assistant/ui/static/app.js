@@ -123,6 +123,11 @@ async function afterAnswer(failed) {
   if (failed) {
     const state = await openState(new URLSearchParams({ thread }));
     fill($("chat"), state.chat);
+    const last = $("chat").lastElementChild;
+    if (last?.querySelector(".interrupted")) { // the same question again: its failure tells more
+      failed.dataset.question = last.dataset.question;
+      last.remove();
+    }
     $("chat").append(failed);
     toNewest();
   }

@@ -23,7 +23,11 @@ export function showThread(thread) {
 }
 
 export async function ask({ question, replace = "", path = $("path").value, from = null }) {
-  if (busy() || !question.trim()) return false;
+  if (!question.trim()) return false;
+  if (busy()) {
+    alertUser({ message: "An answer is still being written.", cure: "Stop it first, or wait for it." });
+    return false;
+  }
   if (from && !(await mayReplace(from))) return false;
   clearAlert();
   const wish = { question, replace, path, thread_id: state.thread, collection: $("collection").value, model: $("model").value };
@@ -107,6 +111,7 @@ function finish(line, article) {
   article.dataset.question = line.question_id ?? "";
   state.run = "";
   setBusy(false);
+  clearAlert();
   say("");
   announce(line.say ?? "");
   keepUp();

@@ -20,7 +20,12 @@ export function watchDocuments(changed) {
 }
 
 export async function openDocuments() {
-  if (!$("documents").open) $("documents").showModal();
+  if (!$("documents").open) {
+    $("into").value = $("collection").value;
+    $("known-collections").replaceChildren(...[...$("collection").options].map((option) => new Option(option.value)));
+    $("documents").showModal();
+    $("documents").onclose = () => { $("into").value = ""; };
+  }
   await refreshDocuments();
 }
 
@@ -58,7 +63,7 @@ async function uploadSome(entries) {
   for (const { file, name } of entries) form.append("files", file, name);
   say(entries.length === 1 ? `sending ${entries[0].name}` : `sending ${entries.length} files`);
   try {
-    const collection = encodeURIComponent($("collection").value);
+    const collection = encodeURIComponent($("into").value.trim() || $("collection").value);
     const started = await data(`ui/uploads?collection=${collection}`, { method: "POST", form });
     say("");
     await follow(started.upload);
