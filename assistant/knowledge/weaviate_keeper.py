@@ -93,12 +93,15 @@ class Keeper:
         idle_since = time.time()
         pause = min(0.5, max(0.05, self.job.linger / 4))
         while self._alive():
-            if self.told_to_stop or not os.path.exists(self.job.users):  # the home folder may be removed under us
+            try:
+                if self.told_to_stop:
+                    self._end()
+                elif self._in_use():
+                    idle_since = time.time()
+                elif time.time() - max(idle_since, self._last_use()) >= self.job.linger:
+                    self._end_if_still_idle()
+            except FileNotFoundError:  # the home folder was removed under us
                 self._end()
-            elif self._in_use():
-                idle_since = time.time()
-            elif time.time() - max(idle_since, self._last_use()) >= self.job.linger:
-                self._end_if_still_idle()
             time.sleep(pause)
         self._forget()
 
@@ -108,7 +111,7 @@ class Keeper:
         return self.mark is not None and started(self.pid) == self.mark
 
     def _in_use(self) -> bool:
-        with open(self.job.users, "a") as users, exclusive(users) as free:
+        with open(self.job.users, "r+") as users, exclusive(users) as free:  # never makes it anew
             return not free
 
     def _last_use(self) -> float:
@@ -118,7 +121,7 @@ class Keeper:
         """Stop with both locks held, so that nobody connects to a server about to go."""
         with (
             open(self.job.start_lock, "a") as start,
-            open(self.job.users, "a") as users,
+            open(self.job.users, "r+") as users,
             exclusive(start) as nobody_starts,
             exclusive(users) as nobody_uses,
         ):

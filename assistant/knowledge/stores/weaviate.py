@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def parse_address(settings: Settings) -> Address:
     """Where `settings.store.url` leads. Weaviate Cloud has its gRPC on a host of its own, on port 443."""
     url = settings.store.url if "://" in settings.store.url else f"http://{settings.store.url}"
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _port_is_a_number(parts):
         raise StoreError(f"store.url {settings.store.url!r} is not an address.", "Write it like http://localhost:8080.")
     url = f"{parts.scheme}://{parts.netloc}"
     if parts.hostname.endswith(".weaviate.cloud"):
@@ -86,6 +86,13 @@ def parse_address(settings: Settings) -> Address:
         name, _, rest = parts.hostname.partition(".")
         return Address(url, f"{name}.grpc.{rest}", 443, settings.store.api_key)
     return Address(url, parts.hostname, settings.store.grpc_port, settings.store.api_key)
+
+
+def _port_is_a_number(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 class WeaviateStore:
