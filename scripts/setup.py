@@ -118,9 +118,11 @@ def _announce(console: Console, choice: Choice) -> None:
 
 
 def _weight(choice: Choice) -> str:
-    cuda = "torch" in choice.plan.packages and not choice.torch.backend and sys.platform == "linux"
-    gpu_part = sum(count for name, count in packages.sizes().items() if re.match(r"(nvidia|cuda|triton|torch$)", name))
-    return size(choice.plan.bytes) + (f", torch with CUDA {size(gpu_part)} of it" if cuda else "")
+    """What the packages weigh; where torch comes with CUDA, how much of it that is."""
+    plan, part = choice.plan, re.compile(r"(nvidia-|cuda-|triton$|torch$)")
+    cuda = sum(packages.sizes().get(name, 0) for name in plan.packages if part.match(name))
+    told = plan.fetched == len(plan.packages) and any(name.startswith("nvidia-") for name in plan.packages)
+    return size(plan.bytes) + (f", {size(cuda)} of it torch with CUDA" if told else "")
 
 
 def _check_space(console: Console, choice: Choice) -> None:
@@ -152,7 +154,7 @@ def _work(console: Console, jobs: Jobs, choice: Choice) -> list[Path]:
     _finish(console, warm)
     jobs.wait(weaviate.job)
     if weaviate.ok:
-        console.end("Weaviate", weaviate.done)
+        console.end("Weaviate", weaviate.done, weaviate.job.seconds)
     else:
         _fall_back(console, jobs, choice, weaviate)
     return models.files + weaviate.files
@@ -178,7 +180,7 @@ def _finish(console: Console, fetch: assets.Fetch) -> None:
     if not fetch.ok:
         console.end(fetch.name, "failed")
         raise SetupError(fetch.reason(), "What is there is kept; run the same command again when the cause is gone.")
-    console.end(fetch.name, fetch.done)
+    console.end(fetch.name, fetch.done, fetch.job.seconds)
 
 
 def _fall_back(console: Console, jobs: Jobs, choice: Choice, weaviate: assets.Fetch) -> None:

@@ -58,12 +58,13 @@ class Console:
                 if time.monotonic() - self._mentioned[job] >= QUIET_SECONDS:
                     self._mention(job)
 
-    def end(self, job: str, text: str) -> None:
-        """A job is over; `text` stays, with the time it took."""
+    def end(self, job: str, text: str, seconds: float = -1.0) -> None:
+        """A job is over; `text` stays, with the time it took: until now, if `seconds` does not say."""
         with self._lock:
             started, _ = self._jobs.pop(job)
+            took = seconds if seconds >= 0 else time.monotonic() - started
             self._clear()
-            print(f"  {job:<9} {text} ({clock(time.monotonic() - started)})", file=self._stream, flush=True)
+            print(f"  {job:<9} {text} ({clock(took)})", file=self._stream, flush=True)
             self._draw()
 
     def _mention(self, job: str) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,15 @@ class Job:
 
     name: str
     process: subprocess.Popen[str]
-    reader: threading.Thread
+    reader: threading.Thread = field(default_factory=threading.Thread)
     tail: list[str] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran. Only for a job that is over."""
+        return self.ended - self.began
 
     @property
     def running(self) -> bool:
@@ -60,12 +68,11 @@ class Jobs:
             start_new_session=True,
             pass_fds=self._held,
         )
-        tail: list[str] = []
-        reader = threading.Thread(target=_read, args=(process, tail, on_line), daemon=True)
-        job = Job(name, process, reader, tail)
+        job = Job(name, process)
+        job.reader = threading.Thread(target=_read, args=(job, on_line), daemon=True)
         self._running.append(job)
         self.console.begin(name)
-        reader.start()
+        job.reader.start()
         return job
 
     def wait(self, *jobs: Job) -> None:
@@ -91,14 +98,15 @@ class Jobs:
                     continue
 
 
-def _read(process: subprocess.Popen[str], tail: list[str], on_line: Callable[[str], None]) -> None:
-    for raw in process.stdout or ():
+def _read(job: Job, on_line: Callable[[str], None]) -> None:
+    for raw in job.process.stdout or ():
         line = raw.rstrip()
         if line:
-            tail.append(line)
-            del tail[:-40]
+            job.tail.append(line)
+            del job.tail[:-40]
             on_line(line)
-    process.wait()
+    job.process.wait()
+    job.ended = time.monotonic()
 
 
 def _signal_group(leader: int, sign: signal.Signals) -> None:

@@ -164,9 +164,10 @@ def read_plan(said: str) -> Plan:
     names = [re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^ \+ ([A-Za-z0-9._-]+)==", said, re.M)]
     fetched = re.search(r"Would download (\d+) package", said)
     missing = tuple(name for name in names if name != OWN)
+    own = re.search(rf"^ \+ {OWN}\b", said, re.M) is not None
     recorded = sizes()
     weights = sorted((recorded.get(name, 0) for name in missing), reverse=True)
-    count = (int(fetched[1]) if fetched else 0) - (OWN in names)  # uv counts building this project as a download
+    count = (int(fetched[1]) if fetched else 0) - own  # uv counts building this project as a download
     count = max(0, min(count, len(missing)))
     return Plan(missing, count, sum(weights[:count]))
 
