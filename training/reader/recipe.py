@@ -1,0 +1,71 @@
+"""The reader's recipe: everything that decides a run, read from YAML, unknown keys refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graphs.errors import SettingsError
+
+
+class Repeats(BaseModel):
+    """How often a row of each kind is drawn in one pass; fractions draw a random part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    squad_answerable: float = Field(default=2.0, ge=0)
+    squad_impossible: float = Field(default=3.0, ge=0)
+    qa_extractive: float = Field(default=0.8, ge=0)
+    derived: float = Field(default=0.6, ge=0)
+    extra: float = Field(default=1.0, ge=0)
+
+
+class ReaderRecipe(BaseModel):
+    """One training run of the reader."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    base: Path
+    """Folder of the encoder: config.json, model.safetensors, tokenizer.json."""
+    out: Path
+    """Folder for checkpoints, the log and the tuned weights."""
+    seed: int = 13
+    repeats: Repeats = Repeats()
+    near_negatives: int = Field(default=2000, ge=0)
+    perturbed: int = Field(default=2000, ge=0)
+    max_tokens: int = Field(default=320, ge=64, le=512)
+    max_question_tokens: int = Field(default=64, ge=8, le=256)
+    batch_tokens: int = Field(default=3200, ge=320)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    warmup_steps: int = Field(default=60, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    answerability_weight: float = Field(default=1.0, ge=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    steps: int = Field(default=3000, ge=1)
+    minutes: float = Field(default=0.0, ge=0)
+    """Wall-clock bound of the run; 0 means none."""
+    cooldown: float = Field(default=0.2, ge=0, le=1)
+    checkpoint_every: int = Field(default=100, ge=1)
+    evaluate_every: int = Field(default=250, ge=1)
+    evaluate_rows: int = Field(default=256, ge=0)
+    threads: int = Field(default=0, ge=0)
+
+
+def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> ReaderRecipe:
+    """Read a recipe; `overrides` replace its keys. Raises `SettingsError` naming the key at fault."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return ReaderRecipe(**{**values, **(overrides or {})})
+    except (OSError, yaml.YAMLError, TypeError) as error:
+        raise SettingsError(f"Recipe {str(path)!r} cannot be read: {error}.", "Name a YAML file of key: value.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"Recipe {str(path)!r}: {key!r} cannot be {first['input']!r}: {first['msg']}.", "Mend that key."
+        ) from None

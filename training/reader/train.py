@@ -1,0 +1,205 @@
+"""The training loop: resumable, with a deadline that cools the rate down in time."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.reader.data import Mixture, Window, data_folder, data_sha256
+from training.reader.model import ReaderNetwork, losses
+from training.reader.recipe import ReaderRecipe
+
+
+@dataclass
+class Progress:
+    """Where a run stands; saved with every checkpoint."""
+
+    step: int = 0
+    number: int = 0
+    """The pass over the data."""
+    batch: int = 0
+    """The next batch of that pass."""
+    cooldown_step: int = -1
+    """The step the cool-down began at; -1 before."""
+    share: float = 1.0
+    """Share of the full rate that the cool-down has left."""
+    deadline: float = 0.0
+    """Unix time; 0 where there is none."""
+    began: float = 0.0
+    examples: int = 0
+    working: float = 0.0
+    """Seconds spent in steps."""
+
+
+def train_reader(recipe: ReaderRecipe, report: Callable[[str], None] = print) -> dict[str, Any]:
+    """Train or continue a run; leaves `checkpoint.safetensors` and `run.json` in `recipe.out` and returns the record.
+
+    Interrupted, the next call continues from the last checkpoint with the same order of the data.
+    """
+    torch.manual_seed(recipe.seed)
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    folder = data_folder()
+    recipe.out.mkdir(parents=True, exist_ok=True)
+    run = _Run(recipe, ReaderNetwork(recipe.base, recipe.dropout), Mixture(recipe, folder), report)
+    run.resume()
+    run.loop()
+    record = {**run.record(), "data_sha256": data_sha256(folder), "recipe": recipe.model_dump(mode="json")}
+    (recipe.out / "run.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return record
+
+
+class _Run:
+    """The loop with its clock and its checkpoints."""
+
+    def __init__(
+        self, recipe: ReaderRecipe, network: ReaderNetwork, mixture: Mixture, report: Callable[[str], None]
+    ) -> None:
+        self.recipe, self.network, self.mixture, self.report = recipe, network, mixture, report
+        self.optimizer = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
+        self.progress = Progress(began=time.time())
+        if recipe.minutes:
+            self.progress.deadline = time.time() + 60 * recipe.minutes
+        self.recent: list[tuple[float, float, float]] = []
+        self.passes = 0.0
+
+    def loop(self) -> None:
+        """Step until the steps are done or the cool-down has ended."""
+        progress = self.progress
+        batches = self.mixture.batches(progress.number)
+        self.network.train()
+        while progress.step < self.recipe.steps and progress.share > 0.002:
+            if progress.batch >= len(batches):
+                progress.number, progress.batch = progress.number + 1, 0
+                batches = self.mixture.batches(progress.number)
+            self._step(batches[progress.batch])
+            progress.batch += 1
+            self.passes = progress.number + progress.batch / len(batches)
+            self._after_step()
+        self.save()
+
+    def _step(self, batch: Sequence[Window]) -> None:
+        began = time.time()
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.progress.step)  # dropout repeats after a resume
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * self._share()
+        span, judged = losses(self.network, batch)
+        (span + self.recipe.answerability_weight * judged).backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        seconds = time.time() - began
+        self.recent = [*self.recent[-49:], (span.item(), judged.item(), seconds)]
+        self.progress.step += 1
+        self.progress.examples += len(batch)
+        self.progress.working += seconds
+
+    def _share(self) -> float:
+        """Share of the full rate for this step: warm-up, flat, then a straight fall that ends with the run."""
+        progress, recipe = self.progress, self.recipe
+        left = self._steps_left()
+        if progress.cooldown_step < 0 and left <= recipe.cooldown * (progress.step + left):
+            progress.cooldown_step = progress.step
+            self.report(f"step {progress.step}: cooling down over about {left:.0f} steps")
+        if progress.cooldown_step >= 0:
+            progress.share = max(0.0, progress.share - progress.share / max(1.0, left))
+            return progress.share
+        return min(1.0, (progress.step + 1) / max(1, recipe.warmup_steps))
+
+    def _steps_left(self) -> float:
+        """Steps until the end by count and by clock; a run held past its deadline still cools down in 30."""
+        by_count = float(self.recipe.steps - self.progress.step)
+        if not self.progress.deadline or len(self.recent) < 5:
+            return by_count
+        paces = sorted(seconds for _, _, seconds in self.recent)
+        pace = sum(paces[:-1]) / (len(paces) - 1) * 1.05  # without the slowest: the process may have been stopped
+        by_clock = (self.progress.deadline - time.time()) / pace
+        return min(by_count, max(by_clock, 30 * self.progress.share))
+
+    def _after_step(self) -> None:
+        step = self.progress.step
+        if step % 25 == 0:
+            self._log()
+        if step % self.recipe.checkpoint_every == 0:
+            self.save()
+        if step % self.recipe.evaluate_every == 0 and self.recipe.evaluate_rows:
+            self._evaluate()
+
+    def _log(self) -> None:
+        span, judged, seconds = (sum(line[part] for line in self.recent) / len(self.recent) for part in range(3))
+        self.report(
+            f"step {self.progress.step} pass {self.passes:.2f} span {span:.3f} answerable {judged:.3f} "
+            f"{seconds:.2f} s a step"
+        )
+
+    def _evaluate(self) -> None:
+        from training.reader.evaluate import quick_look
+
+        found = quick_look(self.network, self.mixture.tokens, self.recipe, data_folder())
+        self.network.train()
+        self.report(f"step {self.progress.step} development {json.dumps(found)}")
+        with (self.recipe.out / "development.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"step": self.progress.step, **found}) + "\n")
+
+    def save(self) -> None:
+        """Write weights, optimizer and progress; a kill at any moment leaves one whole checkpoint."""
+        from safetensors.torch import save_file
+
+        tensors = {f"weight/{name}": value.contiguous() for name, value in self.network.tuned_state().items()}
+        for name, parameter in self.network.named_parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"adam/{key}/{name}"] = value.reshape(-1) if key == "step" else value.contiguous()
+        path = self.recipe.out / "checkpoint.safetensors"
+        save_file(tensors, str(path.with_suffix(".part")), metadata={"progress": json.dumps(vars(self.progress))})
+        path.with_suffix(".part").replace(path)
+
+    def resume(self) -> None:
+        """Take up the last checkpoint, if there is one."""
+        from safetensors import safe_open
+
+        path = self.recipe.out / "checkpoint.safetensors"
+        if not path.is_file():
+            return
+        with safe_open(str(path), "pt") as found:
+            self.progress = Progress(**json.loads(found.metadata()["progress"]))
+            names = set(found.keys())
+            state = {name[7:]: found.get_tensor(name) for name in names if name.startswith("weight/")}
+            self.network.load_state_dict(state, strict=False)
+            for name, parameter in self.network.named_parameters():
+                if f"adam/step/{name}" in names:
+                    self.optimizer.state[parameter] = {
+                        "step": found.get_tensor(f"adam/step/{name}").reshape(()),
+                        "exp_avg": found.get_tensor(f"adam/exp_avg/{name}"),
+                        "exp_avg_sq": found.get_tensor(f"adam/exp_avg_sq/{name}"),
+                    }
+        self.report(f"continuing at step {self.progress.step}")
+
+    def record(self) -> dict[str, Any]:
+        """What the run did, in numbers."""
+        progress = self.progress
+        return {
+            "steps": progress.step,
+            "cooldown_step": progress.cooldown_step,
+            "passes": round(self.passes, 3),
+            "examples": progress.examples,
+            "minutes": round((time.time() - progress.began) / 60, 1),
+            "working_minutes": round(progress.working / 60, 1),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        }
+
+
+def _groups(network: ReaderNetwork, decay: float) -> list[dict[str, Any]]:
+    """Weight decay on matrices only, as BERT has it."""
+    trained = [value for value in network.parameters() if value.requires_grad]
+    return [
+        {"params": [value for value in trained if value.dim() > 1], "weight_decay": decay},
+        {"params": [value for value in trained if value.dim() <= 1], "weight_decay": 0.0},
+    ]
