@@ -1,19 +1,15 @@
 """The local embedding model: texts to unit vectors on this computer, without torch on a CPU.
 
-On a CPU the encoder runs in OpenVINO. The compiled graph is kept under `CROSSROADS_CACHE/engines`, so that a later
-process maps a file instead of building a graph. OpenVINO computes in the precision the CPU is fastest in; against
-fp32 torch the cosine stays above 0.999 (tests/assistant/knowledge/test_embedding.py). On a CUDA GPU, and for encoders
-that are not a BERT, torch runs the model.
+`encoder_engines` says what runs the model. Texts of like length go together, so that little of a batch is padding.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +23,8 @@ from graphs.errors import ModelError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    Forward = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any]], np.ndarray[Any, Any]]
+    from assistant.knowledge.encoder_engines import Engine
 
-ENGINE_VERSION = 1
-"""Raise it when `encoder_graph` changes, so that no old compiled graph is used."""
-_BATCH_TOKENS = 4096
-"""Tokens in one forward pass on a CPU: larger is no faster there, and a question waits for at most one pass."""
-_GPU_BATCH_TOKENS = 65_536
 _COUNT_AT_ONCE = 500_000
 """Characters tokenized at once when counting."""
 _LENGTH_STEP = 16
@@ -58,8 +49,7 @@ class LocalEmbeddings(Embeddings):
         self._lock = threading.Lock()
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         """One that cuts at `max_tokens`, and one that never cuts, for counting."""
-        self._forward: Forward | None = None
-        self._batch_tokens = _BATCH_TOKENS
+        self._engine: Engine | None = None
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One unit vector for each text, as LangChain wants them."""
@@ -72,12 +62,12 @@ class LocalEmbeddings(Embeddings):
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, shape (len(texts), dimensions), float32. Text behind `max_tokens` tokens is not seen."""
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        forward = self.warm()
+        engine = self.warm()
         encoded = [encoding.ids for encoding in self._load_tokenizers()[0].encode_batch(list(texts))]
-        for rows in _batches([len(ids) for ids in encoded], self._batch_tokens):
-            ids, mask = _pad([encoded[row] for row in rows])
-            with self._lock:  # one pass at a time: the cores are shared anyway, a request cannot be entered twice
-                vectors[rows] = forward(ids, mask)
+        batches = _batches([len(ids) for ids in encoded], engine.batch_tokens)
+        padded = (_pad([encoded[row] for row in rows]) for rows in batches)
+        for rows, found in zip(batches, engine.run_all(padded), strict=True):
+            vectors[rows] = found
         return vectors
 
     def token_starts(self, text: str) -> Sequence[int]:
@@ -89,13 +79,13 @@ class LocalEmbeddings(Embeddings):
             starts.extend(part_start + start for start, _ in offsets)
         return starts
 
-    def warm(self) -> Forward:
+    def warm(self) -> Engine:
         """Load the model now, so that the first question does not wait. Raises `ModelError`."""
-        if self._forward is None:
+        if self._engine is None:
             self._load_tokenizers()
             with self._lock:
-                self._forward = self._forward or self._load()
-        return self._forward
+                self._engine = self._engine or self._load()
+        return self._engine
 
     def _load_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
         if self._tokenizers is None:
@@ -113,15 +103,11 @@ class LocalEmbeddings(Embeddings):
             self._tokenizers = cutting, counting
         return self._tokenizers
 
-    def _load(self) -> Forward:
-        pooling = _pooling(self.folder)
+    def _load(self) -> Engine:
+        from assistant.knowledge.encoder_engines import load_engine
+
         try:
-            if self.settings.models.device == "cuda" or (self.settings.models.device == "auto" and _has_cuda()):
-                self._batch_tokens = _GPU_BATCH_TOKENS
-                return _torch_forward(self.folder, pooling, "cuda")
-            if self.config.get("model_type") != "bert" or not (self.folder / "model.safetensors").is_file():
-                return _torch_forward(self.folder, pooling, "cpu")
-            return _openvino_forward(self.folder, pooling, self.settings, self.fingerprint)
+            return load_engine(self.folder, _pooling(self.folder), self.settings, self.fingerprint)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise _broken(self.folder, error) from error
 
@@ -198,76 +184,3 @@ def _pad(encoded: Sequence[Sequence[int]]) -> tuple[np.ndarray[Any, Any], np.nda
         ids[index, : len(row)] = row
         mask[index, : len(row)] = 1
     return ids, mask
-
-
-def _has_cuda() -> bool:
-    """Whether torch can use a GPU. Torch takes seconds to import, so it is asked only where a driver is there."""
-    if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")):
-        return False
-    import torch
-
-    return torch.cuda.is_available()
-
-
-def _openvino_forward(folder: Path, pooling: str, settings: Settings, fingerprint: str) -> Forward:
-    import openvino
-
-    core = openvino.Core()
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    if settings.models.threads:
-        options["INFERENCE_NUM_THREADS"] = settings.models.threads
-    compiled = _compiled(core, folder, pooling, options, _cache_file(core, folder, settings, fingerprint))
-    request = compiled.create_infer_request()
-
-    def forward(ids: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.array(request.infer([ids, mask])[0], dtype=np.float32)
-
-    return forward
-
-
-def _cache_file(core: Any, folder: Path, settings: Settings, fingerprint: str) -> Path:
-    import openvino
-
-    made_by = [ENGINE_VERSION, openvino.get_version(), core.get_property("CPU", "FULL_DEVICE_NAME")]
-    made_by.append(sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
-    key = hashlib.sha256(json.dumps([fingerprint, *made_by]).encode()).hexdigest()[:16]
-    return settings.cache / "engines" / f"{folder.name}-{key}.blob"
-
-
-def _compiled(core: Any, folder: Path, pooling: str, options: dict[str, Any], file: Path) -> Any:
-    """The compiled graph from the cache, else built and cached. A cache that cannot be used costs time only."""
-    from assistant.knowledge.encoder_graph import build
-
-    if file.is_file():
-        try:
-            return core.import_model(file.read_bytes(), "CPU", options)
-        except RuntimeError:  # cut short, or of another build of OpenVINO: made again below
-            file.unlink(missing_ok=True)
-    compiled = core.compile_model(build(folder, pooling), "CPU", options)
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(compiled.export_model().getbuffer())
-        partial.replace(file)
-    except OSError:  # a full or read-only cache: the model in memory works all the same
-        partial.unlink(missing_ok=True)
-    return compiled
-
-
-def _torch_forward(folder: Path, pooling: str, device: str) -> Forward:
-    import torch
-    from transformers import AutoModel
-
-    dtype = torch.float16 if device == "cuda" else torch.float32
-    model = AutoModel.from_pretrained(folder, dtype=dtype).to(device).eval()
-
-    @torch.inference_mode()
-    def forward(ids: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        keep = torch.from_numpy(mask).to(device)
-        hidden = model(input_ids=torch.from_numpy(ids).to(device), attention_mask=keep).last_hidden_state.float()
-        weights = keep.unsqueeze(-1).float()
-        pooled = (hidden * weights).sum(1) / weights.sum(1) if pooling == "mean" else hidden[:, 0]
-        vectors: np.ndarray[Any, Any] = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
-        return vectors
-
-    return forward
