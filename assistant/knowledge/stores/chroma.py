@@ -127,7 +127,7 @@ class ChromaStore:
         return self._client.get_or_create_collection(
             _name(collection, space or self._space),
             embedding_function=None,
-            configuration={"hnsw": {"space": "cosine", "ef_search": 256}},
+            configuration={"hnsw": {"space": "cosine", "ef_search": 256, "ef_construction": 128, "max_neighbors": 32}},
         )
 
     def _spaces(self, collection: str) -> list[str]:

@@ -190,18 +190,18 @@ class WeaviateStore:
         from weaviate.classes.query import Filter, Sort
 
         ids: set[str] = set()
-        its, place = Filter.by_property("document_id").equal(document_id), 0
+        wanted = its = Filter.by_property("document_id").equal(document_id)
         with self._asking("listing a document's chunks"), _UnknownIsFine():
             while True:
                 page = self._tenant(collection).query.fetch_objects(
-                    filters=its & Filter.by_property("start").greater_or_equal(place), limit=PAGE,
+                    filters=wanted, limit=PAGE,
                     sort=Sort.by_property("start"), return_properties=["chunk_id", "start"],
                 ).objects  # fmt: skip
                 fresh = {str(one.properties["chunk_id"]) for one in page} - ids
                 ids |= fresh
                 if len(page) < PAGE or not fresh:
                     return ids
-                place = int(page[-1].properties["start"])
+                wanted = its & Filter.by_property("start").greater_or_equal(int(page[-1].properties["start"]))
         return ids
 
     def close(self) -> None:

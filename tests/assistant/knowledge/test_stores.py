@@ -440,3 +440,13 @@ def test_nothing_at_the_url_is_an_error_with_a_cure(tmp_path: Path) -> None:
         open_store(settings, fingerprint="model-1", dimensions=DIMENSIONS)
 
     assert "store.url" in caught.value.cure
+
+
+def test_a_document_of_more_than_a_page_is_listed_whole(
+    store: ChunkStore, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.knowledge.stores.weaviate.PAGE", 7)
+    chunks = [chunk(f"c{number}", "x", start=number * 3) for number in range(40)]
+    store.put(name, chunks, stack(*[axis(0)] * 40))
+
+    assert store.chunk_ids(name, "d1") == {one.chunk_id for one in chunks}
