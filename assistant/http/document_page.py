@@ -44,13 +44,15 @@ def cited_page(document: StoredDocument, start: int, end: int) -> Page | None:
 
 
 def _head(document: StoredDocument, title: str, cited: Page | None, *, has_original: bool) -> str:
-    where = f" · page {cited.number} of {len(document.pages)}" if cited else ""
+    source = "" if document.info.source == title else document.info.source
+    page_of = f"page {cited.number} of {len(document.pages)}" if cited else ""
+    where = f" · {page_of}" if source and page_of else page_of
     links = ['<a href="#here">To the cited passage</a>']
     if has_original:
         links.append(f'<a href="{_address(document)}/original" download>Download the original</a>')
     return (
         f'<header><h1 dir="auto">{escape(title)}</h1>'
-        f'<p class="about"><bdi>{escape(document.info.source)}</bdi>{where}</p></header>'
+        f'<p class="about"><bdi>{escape(source)}</bdi>{where}</p></header>'
         f'<nav aria-label="Document">{"".join(links)}</nav>'
     )
 

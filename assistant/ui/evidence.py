@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from assistant.ui.words import document_address, place
+from assistant.ui.words import document_address, file_name, place
 from assistant.ui.words import text as safe
 from graphs.answer import Answer, Citation, Passage
 
@@ -65,19 +65,18 @@ def _cited(citation: Citation, passage: Passage | None) -> str:
         start, end = citation.start - passage.start, citation.end - passage.start
         body = f"{safe(passage.text[:start])}<mark>{safe(passage.text[start:end])}</mark>{safe(passage.text[end:])}"
         heading = passage.heading
-    head = f"{safe(citation.marker)} <bdi>{safe(place(citation))}</bdi>"
-    return _panel(head, citation.title, heading, body, _address(citation))
+    return _panel(citation, heading, body, _address(citation), f"{safe(citation.marker)} ")
 
 
 def _looked_at(passage: Passage) -> str:
-    head = f"<bdi>{safe(place(passage))}</bdi>"
-    return _panel(head, passage.title, passage.heading, safe(passage.text), _passage_address(passage))
+    return _panel(passage, passage.heading, safe(passage.text), _passage_address(passage))
 
 
-def _panel(head: str, title: str, heading: str, body: str, address: str) -> str:
+def _panel(item: Citation | Passage, heading: str, body: str, address: str, marker: str = "") -> str:
+    title = "" if item.title == file_name(item.source) else item.title
     under = " › ".join(dict.fromkeys(part for part in (title, heading) if part))
     return (
-        f'<h3>{head}</h3><p class="heading" dir="auto">{safe(under)}</p>'
+        f'<h3>{marker}<bdi>{safe(place(item))}</bdi></h3><p class="heading" dir="auto">{safe(under)}</p>'
         f'<blockquote class="passage" dir="auto">{body}</blockquote>'
         f'<p><a class="button" href="{address}" target="_blank">Open the document</a></p>'
     )

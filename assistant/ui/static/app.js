@@ -22,7 +22,7 @@ export async function start() {
   document.addEventListener("click", onClick);
   document.addEventListener("submit", onSubmit);
   document.addEventListener("keydown", onKey);
-  document.addEventListener("toggle", closeOtherMenus, true);
+  document.addEventListener("toggle", onToggle, true);
   addEventListener("popstate", () => open());
   await open();
   if (matchMedia("(min-width: 900px)").matches) $("ask").focus();
@@ -239,6 +239,7 @@ function onClick(event) {
     go(link.getAttribute("href"));
     return;
   }
+  if (event.target.closest(".middle")) sideDrawer(false);
   const button = event.target.closest("[data-do]");
   if (button) ACTIONS[button.dataset.do](button);
   if (!event.target.closest("details.menu > summary")) closeMenus(event.target);
@@ -251,9 +252,19 @@ function closeMenus(target) {
   }
 }
 
-function closeOtherMenus(event) {
+function onToggle(event) {
   if (!event.target.matches("details.menu") || !event.target.open) return;
   for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== event.target) menu.open = false;
+  placeMenu(event.target);
+}
+
+// Upwards where there is no room below.
+function placeMenu(menu) {
+  menu.classList.remove("up");
+  const items = menu.querySelector(".menu-items").getBoundingClientRect();
+  const room = menu.closest(".chat, .threads").getBoundingClientRect();
+  const above = menu.getBoundingClientRect().top - room.top;
+  menu.classList.toggle("up", items.bottom > room.bottom && items.height < above);
 }
 
 async function removeThread(item) {

@@ -95,6 +95,8 @@ async function finish(step, places) {
   say(`${loaded} of ${step.files} ${step.files === 1 ? "file" : "files"} ready${step.failed ? `, ${step.failed} not loaded` : ""}.`);
   if (step.failed) {
     for (const place of places) place.append(dismiss(place));
+    await wait(SHOWN_AFTERWARDS);
+    for (const done of $("tray").querySelectorAll(`[data-upload="${places[0].dataset.upload}"] .file:not(.failed)`)) done.remove();
   } else {
     await wait(SHOWN_AFTERWARDS);
     for (const place of places) place.remove();
