@@ -70,6 +70,5 @@ def frame() -> str:
 
 
 def _stay_here() -> None:
-    """Before gradio is imported: no analytics, no model hub."""
+    """Before gradio is imported, which counts its users otherwise."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -177,11 +177,7 @@ def _document_routes(router: APIRouter, assistant: Assistant, uploads: Uploads) 
     def listed(search: str = "") -> dict[str, Any]:
         """The list of documents, or those a search finds."""
         infos = knowledge.documents()
-        return {
-            "html": library.documents(infos, search),
-            "count": len(infos),
-            "collections": view.collections(assistant),
-        }
+        return {"html": library.documents(infos, search), "count": len(infos)}
 
     @router.delete("/documents/{document_id}", dependencies=[Depends(from_our_page)])
     def delete(document_id: str) -> Any:

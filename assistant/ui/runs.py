@@ -31,34 +31,22 @@ class Run:
         self.cancel = threading.Event()
         self.events: list[Event] = []
         self.finished_at: float | None = None
-        self._changed = threading.Condition()
 
     def start(self, events: Iterator[Event]) -> None:
         """Consume `events` in the background."""
         threading.Thread(target=self._consume, args=(events,), name=f"run-{self.run_id[:8]}", daemon=True).start()
 
-    def wait(self, seen: int, timeout: float) -> list[Event]:
-        """The events after the first `seen`; waits for one at most `timeout` seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self.events) > seen, timeout)
-            return self.events[seen:]
-
     def _consume(self, events: Iterator[Event]) -> None:
         try:
             for event in events:
-                self._tell(event)
+                self.events.append(event)
         except CrossroadsError as error:
-            self._tell(Failed(error=error.as_json()["error"], thread_id=self.thread_id))
+            self.events.append(Failed(error=error.as_json()["error"], thread_id=self.thread_id))
         except Exception:
             log.exception("a run failed in a way nobody foresaw")
-            self._tell(Failed(error=_UNFORESEEN, thread_id=self.thread_id))
+            self.events.append(Failed(error=_UNFORESEEN, thread_id=self.thread_id))
         finally:
             self.finished_at = time.monotonic()
-
-    def _tell(self, event: Event) -> None:
-        with self._changed:
-            self.events.append(event)
-            self._changed.notify_all()
 
     @property
     def over(self) -> bool:

@@ -7,8 +7,10 @@ from itertools import groupby
 from urllib.parse import quote
 
 from assistant.records import ThreadInfo
-from assistant.ui.words import day
+from assistant.ui.words import count, day
 from assistant.ui.words import text as safe
+
+SHOWN = 200
 
 
 def conversations(threads: Sequence[ThreadInfo], current: str, search: str) -> str:
@@ -17,10 +19,14 @@ def conversations(threads: Sequence[ThreadInfo], current: str, search: str) -> s
         none = f"No conversation mentions “{search}”." if search else "Your conversations will stand here."
         return f'<p class="faint">{safe(none)}</p>'
     newest = sorted(threads, key=lambda thread: thread.updated, reverse=True)
-    groups = groupby(newest, key=lambda thread: _group(thread.updated))
-    return "".join(
+    more = f'<p class="faint">{count(len(newest) - SHOWN, "older one")}: search to find them.</p>' * (
+        len(newest) > SHOWN
+    )
+    groups = groupby(newest[:SHOWN], key=lambda thread: _group(thread.updated))
+    lists = "".join(
         f"<h3>{name}</h3><ul>{''.join(_item(thread, current) for thread in group)}</ul>" for name, group in groups
     )
+    return lists + more
 
 
 def _group(updated: str) -> str:

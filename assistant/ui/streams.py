@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from anyio.to_thread import run_sync
 from fastapi.responses import StreamingResponse
 
 from assistant.ui import library, turns, view
@@ -20,40 +21,42 @@ if TYPE_CHECKING:
     from assistant.app import Assistant
 
 PAUSE = 0.05
-"""Seconds between two pictures of a draft: what the eye takes for flowing."""
-QUIET = 10.0
-"""Seconds of silence after which a line is sent to keep the connection."""
+"""Seconds between two pictures of a draft: what the eye takes for flowing. Looking costs no thread."""
+QUIET = 200
+"""Pauses without news after which a line is sent to keep the connection."""
 
 
-def lines(items: Iterator[dict[str, Any]]) -> StreamingResponse:
+def lines(items: AsyncIterator[dict[str, Any]]) -> StreamingResponse:
     """JSON lines, sent as they come."""
-    body = (json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+
+    async def body() -> AsyncIterator[str]:
+        async for item in items:
+            yield json.dumps(item, ensure_ascii=False) + "\n"
+
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(body, media_type="application/x-ndjson", headers=headers)
+    return StreamingResponse(body(), media_type="application/x-ndjson", headers=headers)
 
 
-def run_lines(run: Run, assistant: Assistant) -> Iterator[dict[str, Any]]:
+async def run_lines(run: Run, assistant: Assistant) -> AsyncIterator[dict[str, Any]]:
     """What a run tells from its beginning: `status`, `draft`, and at last `final` or `failed`."""
-    seen, draft = 0, ""
+    seen, draft, quiet = 0, "", 0
     while True:
-        events = run.wait(seen, QUIET)
+        events = run.events[seen:]
         seen += len(events)
         for event in events:
             if isinstance(event, Final | Failed):
-                yield _last(event, assistant)
+                yield await run_sync(_last, event, assistant)
                 return
             if isinstance(event, Token):
                 draft += event.text
             elif words := _status(event):
                 yield {"type": "status", "text": words}
-        yield _draft(events, draft)
-        time.sleep(PAUSE)
-
-
-def _draft(events: Sequence[Event], draft: str) -> dict[str, Any]:
-    if any(isinstance(event, Token) for event in events):
-        return {"type": "draft", "html": render(draft)}
-    return {"type": "alive"}
+        if any(isinstance(event, Token) for event in events):
+            yield {"type": "draft", "html": await run_sync(render, draft)}
+        quiet = 0 if events else quiet + 1
+        if quiet and quiet % QUIET == 0:
+            yield {"type": "alive"}
+        await asyncio.sleep(PAUSE)
 
 
 def _status(event: Event) -> str:
@@ -89,19 +92,19 @@ def _announcement(event: Final) -> str:
     return f"Answer ready: {verdict(event.answer)}, {count(len(event.answer.citations), 'source')}."
 
 
-def upload_lines(upload: Upload) -> Iterator[dict[str, Any]]:
+async def upload_lines(upload: Upload) -> AsyncIterator[dict[str, Any]]:
     """The files of an upload, each time something changes; the last line says that it is over."""
-    seen = -1
+    seen, quiet = -1, 0
     while True:
-        version = upload.wait(seen, QUIET)
-        over = upload.over
+        over, version = upload.over, upload.version
         if version != seen or over:
-            states = [step.state for step in list(upload.files.values())]
-            failed = states.count("failed")
-            yield {"html": library.progress(dict(upload.files)), "over": over, "files": len(states), "failed": failed}
-        else:
+            files = dict(upload.files)
+            failed = [step.state for step in files.values()].count("failed")
+            yield {"html": library.progress(files), "over": over, "files": len(files), "failed": failed}
+        elif quiet % QUIET == QUIET - 1:
             yield {"alive": True}
         if over:
             return
+        quiet = 0 if version != seen else quiet + 1
         seen = version
-        time.sleep(PAUSE)
+        await asyncio.sleep(PAUSE)

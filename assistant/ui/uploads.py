@@ -33,7 +33,6 @@ class Upload:
         self.over = False
         self.version = 0
         self.received: dict[str, Path] = {}
-        self._changed = threading.Condition()
 
     def add(self, name: str, path: Path) -> None:
         """A file that was received and waits for its turn."""
@@ -55,25 +54,14 @@ class Upload:
         self.set(step.source, step)
 
     def set(self, name: str, step: IngestProgress) -> None:
-        """Record a file's state and wake whoever watches."""
-        with self._changed:
-            self.files[name] = step
-            self.version += 1
-            self._changed.notify_all()
+        """Record a file's state."""
+        self.files[name] = step
+        self.version += 1
 
     def finish(self) -> None:
         """Nothing more will happen."""
         self.fail_rest("The work ended before this file. Add it again.")
-        with self._changed:
-            self.over = True
-            self.version += 1
-            self._changed.notify_all()
-
-    def wait(self, seen: int, timeout: float) -> int:
-        """The version now; waits for one after `seen` at most `timeout` seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.version > seen, timeout)
-            return self.version
+        self.over = True
 
 
 class Uploads:

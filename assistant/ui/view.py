@@ -28,9 +28,10 @@ def state(assistant: Assistant, thread_id: str, run: Run | None) -> dict[str, An
     waiting = assistant.waiting()
     open_now = "knowledge base" not in waiting
     documents = _documents(assistant) if open_now else []
+    threads = assistant.threads.list()
     return {
-        "sidebar": sidebar.conversations(assistant.threads.list(), thread_id, ""),
-        "title": _title(assistant, thread_id),
+        "sidebar": sidebar.conversations(threads, thread_id, ""),
+        "title": next((one.title for one in threads if one.thread_id == thread_id), ""),
         "chat": _chat(assistant, thread_id, run)
         or examples.empty_state(documents, _troubles(waiting), loading=not open_now),
         "thread": thread_id,
@@ -86,12 +87,6 @@ def _troubles(waiting: dict[str, str]) -> list[str]:
 
 def _collection(name: str) -> dict[str, str]:
     return {"value": name, "words": name}
-
-
-def _title(assistant: Assistant, thread_id: str) -> str:
-    if not thread_id:
-        return ""
-    return next((one.title for one in assistant.threads.list() if one.thread_id == thread_id), "")
 
 
 def _offered(assistant: Assistant) -> list[dict[str, str]]:

@@ -76,11 +76,8 @@ function frameOf(state) {
   options($("path"), state.paths);
   options($("model"), state.models);
   options($("collection"), state.collections);
-  countDocuments(state.documents);
-}
-
-function countDocuments(count) {
-  $("document-count").textContent = count ? `(${count.toLocaleString("en")})` : "";
+  $("document-count").textContent = state.documents ? `(${state.documents.toLocaleString("en")})` : "";
+  if ($("model").selectedIndex > 0) refreshFooter().catch(alertUser);
 }
 
 // Until everything is loaded: say what is awaited, then bring what depends on it up to date.
@@ -135,10 +132,11 @@ async function afterAnswer(failed) {
   setTitle($("threads").querySelector('[aria-current="page"]')?.textContent ?? "");
 }
 
-function afterDocuments(state) {
-  countDocuments(state.count);
-  options($("collection"), state.collections);
-  refreshFooter();
+// What is loaded decides what can be asked: the paths, the collections, the first questions.
+async function afterDocuments() {
+  const state = await openState(new URLSearchParams({ thread }));
+  frameOf(state);
+  if ($("chat").querySelector(".empty")) fill($("chat"), state.chat);
 }
 
 async function refreshFooter() {

@@ -32,9 +32,9 @@ export async function openDocuments() {
 export async function refreshDocuments() {
   const query = new URLSearchParams({ search: $("document-search").value });
   try {
-    const state = await data(`ui/documents?${query}`);
-    fill($("document-list"), state.html);
-    afterChange(state);
+    const { html } = await data(`ui/documents?${query}`);
+    fill($("document-list"), html);
+    await afterChange();
   } catch (error) {
     fill($("document-list"), "");
     alertUser(error);

@@ -31,8 +31,10 @@ def test_names_cannot_climb_or_hide(given: str, kept: str) -> None:
 
 
 def finished(upload: Upload) -> dict[str, str]:
-    while not upload.over:
-        upload.wait(upload.version, 5)
+    for thread in threading.enumerate():
+        if thread.name == "upload":
+            thread.join(20)
+    assert upload.over
     return {name: step.state for name, step in upload.files.items()}
 
 
@@ -59,7 +61,4 @@ def test_a_store_that_fails_fails_every_file_with_its_reason(tmp_path: Path, mon
 def test_received_files_are_removed_when_they_are_loaded(tmp_path: Path) -> None:
     upload = Uploads(FakeAssistant(tmp_path)).receive([("a.txt", io.BytesIO(b"a"))], "")
     finished(upload)
-    for thread in threading.enumerate():
-        if thread.name == "upload":
-            thread.join(5)
     assert not upload.received["a.txt"].exists()
