@@ -34,8 +34,7 @@ ENGINES = (
     "transformers bf16",
     "openvino as read",
     "openvino mended",
-    "openvino mended f32",
-    "openvino mended f32 kv",
+    "openvino exact",
     "onnxruntime int4",
     "onnxruntime fp32",
     "llama.cpp",
@@ -127,24 +126,17 @@ def _transformers(variant: str, plan: dict[str, Any], threads: int) -> Run:
     return _product(TransformersEngine(plan["folder"], "cpu", variant), plan["ends"])  # type: ignore[arg-type]
 
 
-OPENVINO: dict[str, dict[str, Any]] = {
-    "as read": {},
-    "mended": {},
-    "mended f32": {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0, "INFERENCE_PRECISION_HINT": "f32"},
-    "mended f32 kv": {
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-        "KV_CACHE_PRECISION": "f32",
-        "INFERENCE_PRECISION_HINT": "f32",
-    },
-}
+OPENVINO: dict[str, dict[str, Any]] = {"as read": {}, "mended": {}}
+"""OpenVINO's own defaults, on the weights as its reader leaves them and on mended ones; `exact` is the product's."""
 
 
 def _openvino(variant: str, plan: dict[str, Any], threads: int) -> Run:
     from assistant.engines import openvino_engine
 
-    openvino_engine.PROPERTIES = {}
+    if variant in OPENVINO:
+        openvino_engine.PROPERTIES = {}
     folder = plan["openvino"][variant if variant == "as read" else ""]
-    engine = openvino_engine.OpenVinoEngine(Path(folder), threads, OPENVINO[variant])
+    engine = openvino_engine.OpenVinoEngine(Path(folder), threads, OPENVINO.get(variant))
     return _product(engine, plan["ends"])
 
 

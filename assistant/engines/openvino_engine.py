@@ -10,7 +10,11 @@ from typing import Any
 from assistant.engines.types import Emit, Sampling
 from graphs.errors import ModelError
 
-PROPERTIES: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
+PROPERTIES: dict[str, Any] = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+    "KV_CACHE_PRECISION": "f16",
+}
 """How exactly it computes; docs/engines.md says why."""
 CACHE_GIB = 1
 """Memory the keys and values of earlier prompts may take."""
@@ -39,7 +43,7 @@ class OpenVinoEngine:
         try:
             self._pipeline = genai.LLMPipeline(str(folder), "CPU", scheduler_config=scheduler, **options)
         except RuntimeError as error:
-            first = str(error).strip().splitlines()[0]
+            first = str(error).strip().splitlines()[-1]
             cure = f"Delete {folder} so that it is made again, or set models.engine to 'transformers'."
             raise ModelError(f"OpenVINO cannot load {folder.name!r}: {first}.", cure) from error
 

@@ -46,7 +46,7 @@ def _save(file: Path) -> None:
         genai.LLMPipeline(str(file), "CPU", enable_save_ov_model=True)
     except RuntimeError as error:
         shutil.rmtree(file.parent, ignore_errors=True)
-        first = str(error).strip().splitlines()[0]
+        first = str(error).strip().splitlines()[-1]
         cure = "Set models.engine to 'transformers', or use another model."
         raise ModelError(f"OpenVINO cannot read {file.name!r}: {first}.", cure) from error
 

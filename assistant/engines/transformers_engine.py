@@ -81,7 +81,7 @@ class TransformersEngine:
         if any(getattr(layer, "is_sliding", False) for layer in self._cache.layers):
             return False  # what has slid out of the window cannot be had back
         try:
-            self._cache.crop(length)
+            self._cache.crop(length - len(self._seen))  # negative: how many to take off the end
         except (AttributeError, NotImplementedError, ValueError, TypeError):
             return False
         return bool(self._cache.get_seq_length() == length)
