@@ -9,29 +9,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "guide" / "settings.md"
 
-HEAD = """# Settings
-
-## Where settings stand
-
-Settings of Crossroads stand in the file `crossroads.toml`, in the file `.env`, in environment variables, or in flags of a \
-command. A flag wins over a variable, a variable over `.env`, and `.env` over `crossroads.toml`. Both files are read from the \
-folder in which the command is started; the variable `CROSSROADS_CONFIG` names another file instead of `crossroads.toml`.
-
-## How a setting is written
-
-The setting `serve.port` is written `port = 8000` below `[serve]` in `crossroads.toml`, and `CROSSROADS_SERVE__PORT=8000` in \
-`.env` and among the variables, with two underscores between section and key. An empty variable counts as not set.
-
-## What happens when a setting is wrong
-
-A setting that does not exist is refused by its name, together with the place it stands in and the nearest name that does \
-exist. A value that cannot be used is refused in the same way. Nothing is started with a wrong setting.
-"""
+MARK = "## The two folders\n"
+"""What stands before it in the page is written by hand."""
 
 
-def page(toml: str) -> str:
-    """The page for the text of a settings file."""
-    section, out = "", [HEAD]
+def page(by_hand: str, toml: str) -> str:
+    """The page: what stands in it before `MARK`, then every key of a settings file."""
+    section, out = "", [by_hand.partition(MARK)[0] + MARK]
     for block in re.split(r"\n\s*\n", toml):
         heading = re.search(r"^\[(\w+)\]$", block, flags=re.M)
         if heading:
@@ -57,7 +41,8 @@ def _entry(section: str, key: str, default: str, comment: str) -> str:
 
 def main() -> int:
     """Write the page."""
-    PAGE.write_text(page((ROOT / "crossroads.toml").read_text(encoding="utf-8")), encoding="utf-8")
+    toml = (ROOT / "crossroads.toml").read_text(encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), toml), encoding="utf-8")
     return 0
 
 
