@@ -83,7 +83,7 @@ def to_transformers(file: Path, codec: Codec, folder: Path) -> Path:
     from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if (folder / "config.json").is_file():
         return folder
     part = folder.with_name(folder.name + ".part")

@@ -22,7 +22,7 @@ class TransformersEngine:
         from transformers import AutoModelForCausalLM
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # half a second; not worth a line on everybody's screen
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # half a second only
         kinds = {"fp32": torch.float32, "bf16": torch.bfloat16}
         kinds["auto"] = torch.bfloat16 if device == "cuda" else torch.float32
         self.device = device

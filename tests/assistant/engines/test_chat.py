@@ -192,7 +192,7 @@ def test_what_a_request_asks_for_wins_over_the_fields() -> None:
 
 
 def test_a_failing_engine_is_an_error_with_a_cure() -> None:
-    with pytest.raises(ModelError, match="typist.*out of memory") as caught:
+    with pytest.raises(ModelError, match=r"typist.*out of memory") as caught:
         chat(Broken()).invoke("Hi")
     assert "models.engine" in caught.value.cure
 

@@ -36,7 +36,7 @@ def test_half_a_character_at_the_end_is_shown_as_such() -> None:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_however_it_is_cut_no_part_of_a_stop_leaks(seed: int) -> None:
-    random_numbers = random.Random(seed)
+    random_numbers = random.Random(seed)  # noqa: S311
     text, stops = "abSTabSTOPcdEND", ["STOP", "END"]
     held, shown, rest = StopFilter(stops), "", text
     while rest:

@@ -6,6 +6,8 @@ import importlib.util
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -358,6 +360,26 @@ def test_what_was_put_is_there_after_closing(opener: Opener, name: str) -> None:
     first.close()
 
     assert ids(opener().search(name, "alpha", axis(0), 5, 0.5)) == ["a"]
+
+
+def test_what_another_process_writes_is_found(opener: Opener, homes: dict[str, Settings], name: str) -> None:
+    program = """if True:
+        import sys, numpy as np
+        from assistant.config import Settings
+        from assistant.knowledge.stores import open_store
+        from assistant.knowledge.types import Chunk
+        store = open_store(Settings.model_validate_json(sys.argv[1]), fingerprint="model-1", dimensions=16)
+        store.put(sys.argv[2], [Chunk("b", "d2", "s", "t", "beta", 0, 4)], np.eye(16, dtype=np.float32)[1:2])
+        store.close()
+    """
+    store = opener()
+    store.put(name, [chunk("a", "alpha")], stack(axis(0)))
+    assert ids(store.search(name, "", axis(1), 5, 1)) == ["a"]
+    settings = homes["chroma" if store.kind == "chroma" else "embedded"]
+
+    subprocess.run([sys.executable, "-c", program, settings.model_dump_json(), name], check=True)
+
+    assert ids(store.search(name, "", axis(1), 5, 1)) == ["b", "a"]
 
 
 @pytest.mark.weaviate

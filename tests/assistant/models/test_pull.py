@@ -185,7 +185,9 @@ def test_uv_unpacks_the_package_where_there_is_no_pip(
     if not sources._works(["uv", "--version"]):
         pytest.skip("no uv on the path; pip install uv")
     works = sources._works
-    monkeypatch.setattr(sources, "_works", lambda command: not any("pip" in word for word in command) and works(command))
+    monkeypatch.setattr(
+        sources, "_works", lambda command: not any("pip" in word for word in command) and works(command)
+    )
     assert whole(models.pull("tiny", settings))
 
 

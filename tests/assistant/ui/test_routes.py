@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from assistant.knowledge.types import IngestProgress
 from assistant.ui.headers import SafeHeaders
 from assistant.ui.routes import ui_router
 from tests.fake_assistant import GUIDE, FakeAssistant, document
@@ -192,3 +193,27 @@ def test_everything_forbids_loading_from_elsewhere(client: TestClient) -> None:
     assert "http:" not in policy
     assert "https:" not in policy
     assert "*" not in policy
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "/etc/passwd", "ftp://example.org/a", ""])
+def test_only_web_addresses_are_fetched(client: TestClient, address: str) -> None:
+    response = client.post("/ui/uploads/address", json={"address": address}, headers=OURS)
+    assert response.status_code == 400
+    assert "https://" in response.json()["error"]["cure"]
+
+
+def test_a_web_address_is_handed_to_the_ingest(
+    client: TestClient, assistant: FakeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[list[str], str]] = []
+
+    def ingest(sources: list[str], collection: str, on_progress: Callable[[IngestProgress], None]) -> None:
+        asked.append((sources, collection))
+        on_progress(IngestProgress(sources[0], "done"))
+
+    monkeypatch.setattr(assistant.knowledge, "ingest", ingest)
+    wanted = {"address": "https://example.org/page", "collection": "web"}
+    started = client.post("/ui/uploads/address", json=wanted, headers=OURS).json()
+    last = json.loads(client.get(f"/ui/uploads/{started['upload']}").text.splitlines()[-1])
+    assert asked == [(["https://example.org/page"], "web")]
+    assert last["failed"] == 0
