@@ -55,8 +55,8 @@ class Engine:
 def load_engine(folder: Path, pooling: str, settings: Settings, fingerprint: str) -> Engine:
     """The fastest engine there is here for the encoder in `folder`; `pooling` is `mean` or `cls`.
 
-    Raises `ModelError` where a GPU is asked for that is not there, `OSError`, `RuntimeError`, `KeyError` or `ValueError`
-    where the folder is broken.
+    Raises `ModelError` where a GPU is asked for that is not there; `OSError`, `RuntimeError`, `KeyError` or
+    `ValueError` where the folder is broken.
     """
     from assistant.engines.loading import pick_device
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -39,11 +40,12 @@ class Progress(Protocol):
 
 def identity(embeddings: Embeddings) -> tuple[str, int]:
     """What names an embedding model and how long its vectors are; asks the model where it does not say."""
-    dimensions = getattr(embeddings, "dimensions", None)
-    name = getattr(embeddings, "fingerprint", None) or "-".join(
-        [type(embeddings).__name__, str(getattr(embeddings, "model", getattr(embeddings, "model_name", "")))]
-    )
-    return str(name), int(dimensions) if dimensions else len(embeddings.embed_query("dimensions"))
+    dimensions = getattr(embeddings, "dimensions", None) or len(embeddings.embed_query("dimensions"))
+    fingerprint = getattr(embeddings, "fingerprint", None)
+    if fingerprint is None:
+        names = [str(getattr(embeddings, name, "")) for name in ("name", "model", "model_name")]
+        fingerprint = hashlib.sha256(" ".join([type(embeddings).__name__, *names]).encode()).hexdigest()[:16]
+    return str(fingerprint), int(dimensions)
 
 
 def embed(embeddings: Embeddings, texts: Sequence[str]) -> Vectors:

@@ -42,7 +42,12 @@ def _decode(data: bytes) -> str:
 
 
 def _likeliest(data: bytes) -> str:
+    """The encoding with the least mess in it; Western European where that explains the bytes as well as another."""
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data[:_SAMPLE]).best()
-    return best.encoding if best else "cp1252"
+    matches = from_bytes(data[:_SAMPLE])
+    best = matches.best()
+    if best is None:
+        return "cp1252"
+    western = [match for match in matches if {"cp1252", "latin_1"} & set(match.could_be_from_charset)]
+    return "cp1252" if western and western[0].chaos <= best.chaos else best.encoding

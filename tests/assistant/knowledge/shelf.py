@@ -1,0 +1,86 @@
+"""A chunk store in one JSON file, and a knowledge base over it: quick, and there again after a kill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.config import Settings
+from assistant.database import open_database
+from assistant.knowledge.base import KnowledgeBase
+from assistant.knowledge.catalogue import Catalogue
+from assistant.knowledge.types import Chunk, Hit, Vectors
+from assistant.providers.embedding import HashedWords
+from graphs.errors import StoreError
+
+
+class FileStore:
+    """Keeps `{collection: {chunk_id: [chunk, vector]}}` in a file. `down` makes it a store out of reach."""
+
+    kind = "file"
+    version = "1"
+    url = ""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.down = False
+        self.puts = 0
+
+    def ready(self) -> bool:
+        return not self.down
+
+    def put(self, collection: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        held = self._read()
+        assert vectors.shape == (len(chunks), 384)
+        for chunk, vector in zip(chunks, vectors, strict=True):
+            held.setdefault(collection, {})[chunk.chunk_id] = [asdict(chunk), vector.tolist()]
+        self.puts += 1
+        self._write(held)
+
+    def remove(self, collection: str, document_id: str) -> None:
+        held = self._read()
+        kept = {key: row for key, row in held.get(collection, {}).items() if row[0]["document_id"] != document_id}
+        self._write({**held, collection: kept})
+
+    def drop(self, collection: str) -> None:
+        held = self._read()
+        held.pop(collection, None)
+        self._write(held)
+
+    def search(self, collection: str, text: str, vector: Vectors, k: int, alpha: float) -> list[Hit]:
+        assert vector.shape == (384,)
+        rows = self._read().get(collection, {}).values()
+        hits = [Hit(Chunk(**chunk), *[float(np.dot(vector, held))] * 2) for chunk, held in rows]
+        return sorted(hits, key=lambda hit: -hit.score)[:k]
+
+    def count(self, collection: str) -> int:
+        return len(self._read().get(collection, {}))
+
+    def chunk_ids(self, collection: str, document_id: str) -> set[str]:
+        rows = self._read().get(collection, {})
+        return {key for key, row in rows.items() if row[0]["document_id"] == document_id}
+
+    def close(self) -> None: ...
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        if self.down:
+            raise StoreError("The store at 'file' does not answer.", "Start it again.")
+        held: dict[str, dict[str, Any]] = json.loads(self.path.read_text()) if self.path.exists() else {}
+        return held
+
+    def _write(self, held: dict[str, dict[str, Any]]) -> None:
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps(held))
+        partial.replace(self.path)
+
+
+def open_shelf(home: Path, **knowledge: Any) -> KnowledgeBase:
+    """A knowledge base with word-hash embeddings in a home; call `mend()` for what an open does by itself."""
+    settings = Settings(home=home, knowledge=knowledge)
+    catalogue = Catalogue(open_database(settings))
+    return KnowledgeBase(settings, catalogue, FileStore(home / "store.json"), HashedWords())
