@@ -73,7 +73,8 @@ def _looked_at(passage: Passage) -> str:
 
 
 def _panel(item: Citation | Passage, heading: str, body: str, address: str, marker: str = "") -> str:
-    title = "" if item.title == file_name(item.source) else item.title
+    known = item.title == file_name(item.source) or heading.startswith(item.title)
+    title = "" if known else item.title
     under = " › ".join(dict.fromkeys(part for part in (title, heading) if part))
     return (
         f'<h3>{marker}<bdi>{safe(place(item))}</bdi></h3><p class="heading" dir="auto">{safe(under)}</p>'

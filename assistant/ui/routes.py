@@ -16,7 +16,7 @@ from assistant.ui import library, sidebar, streams, turns, view
 from assistant.ui.runs import Runs
 from assistant.ui.uploads import Uploads
 from graphs.answer import Path
-from graphs.errors import CrossroadsError, NotFoundError
+from graphs.errors import CrossroadsError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
@@ -43,6 +43,13 @@ class Title(BaseModel):
     """A conversation's new name."""
 
     title: str
+
+
+class Address(BaseModel):
+    """Where to fetch a document from, and the collection it goes into."""
+
+    address: str
+    collection: str = ""
 
 
 class Opinion(BaseModel):
@@ -193,6 +200,13 @@ def _document_routes(router: APIRouter, assistant: Assistant, uploads: Uploads) 
         """Take files in; they are loaded in the background."""
         batch = [(file.filename or "unnamed", file.file) for file in files]
         return {"upload": uploads.receive(batch, collection).upload_id}
+
+    @router.post("/uploads/address", dependencies=[Depends(from_our_page)])
+    def fetch(wanted: Address) -> Any:
+        """Load a web page or a file from an address a person typed."""
+        if not wanted.address.startswith(("http://", "https://")):
+            return refused(UsageError(f"{wanted.address!r} is no web address.", "Begin it with https://."))
+        return {"upload": uploads.fetch(wanted.address, wanted.collection).upload_id}
 
     @router.get("/uploads/{upload_id}")
     def watch(upload_id: str) -> Response:

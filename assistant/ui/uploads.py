@@ -84,24 +84,34 @@ class Uploads:
                 upload.add(name, folder / str(number))
             except OSError as error:
                 upload.fail(name, f"{name!r} cannot be kept: {error.strerror}. Make room, then add it again.")
+        return self._start(upload, folder)
+
+    def fetch(self, address: str, collection: str) -> Upload:
+        """Load a web page or a file from an address."""
+        upload = Upload(collection)
+        upload.set(address, IngestProgress(source=address, state="waiting"))
+        return self._start(upload, None)
+
+    def get(self, upload_id: str) -> Upload | None:
+        """The upload of that id, if it is not forgotten."""
+        return self._uploads.get(upload_id)
+
+    def _start(self, upload: Upload, folder: Path | None) -> Upload:
         self._uploads[upload.upload_id] = upload
         for old in list(self._uploads)[:-KEPT_JOBS]:
             del self._uploads[old]
         threading.Thread(target=self._load, args=(upload, folder), name="upload", daemon=True).start()
         return upload
 
-    def get(self, upload_id: str) -> Upload | None:
-        """The upload of that id, if it is not forgotten."""
-        return self._uploads.get(upload_id)
-
-    def _load(self, upload: Upload, folder: Path) -> None:
+    def _load(self, upload: Upload, folder: Path | None) -> None:
         from assistant.knowledge.ingest import Upload as File
 
-        files = [File(name, path) for name, path in upload.received.items()]
+        received = [File(name, path) for name, path in upload.received.items()]
+        sources = received if folder else list(upload.files)
         try:
             with self._turn:
-                if files:
-                    self._assistant.knowledge.ingest(files, upload.collection, on_progress=upload.on_progress)
+                if sources:
+                    self._assistant.knowledge.ingest(sources, upload.collection, on_progress=upload.on_progress)
         except CrossroadsError as error:
             upload.fail_rest(str(error))
         except Exception:
@@ -109,7 +119,8 @@ class Uploads:
             upload.fail_rest("Something went wrong inside Crossroads; the service's log says what.")
         finally:
             upload.finish()
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def safe_name(name: str) -> str:

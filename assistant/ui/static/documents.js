@@ -16,6 +16,11 @@ export function watchDocuments(changed) {
       event.target.value = "";
     });
   }
+  $("address-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    fetchAddress($("address").value.trim());
+    event.target.reset();
+  });
   watchDrops();
 }
 
@@ -58,12 +63,26 @@ export async function upload(entries) {
   for (let at = 0; at < entries.length; at += AT_ONCE) await uploadSome(entries.slice(at, at + AT_ONCE));
 }
 
+// The one thing that asks another machine, and only for what a person typed.
+async function fetchAddress(address) {
+  try {
+    const started = await data("ui/uploads/address", { method: "POST", json: { address, collection: chosenCollection() } });
+    await follow(started.upload);
+  } catch (error) {
+    alertUser(error);
+  }
+}
+
+function chosenCollection() {
+  return $("into").value.trim() || $("collection").value;
+}
+
 async function uploadSome(entries) {
   const form = new FormData();
   for (const { file, name } of entries) form.append("files", file, name);
   say(entries.length === 1 ? `sending ${entries[0].name}` : `sending ${entries.length} files`);
   try {
-    const collection = encodeURIComponent($("into").value.trim() || $("collection").value);
+    const collection = encodeURIComponent(chosenCollection());
     const started = await data(`ui/uploads?collection=${collection}`, { method: "POST", form });
     say("");
     await follow(started.upload);

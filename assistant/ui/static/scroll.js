@@ -7,8 +7,13 @@ let follows = true;
 
 export function watchScroll() {
   const chat = $("chat");
+  let last = 0;
   chat.addEventListener("scroll", () => {
-    follows = chat.scrollHeight - chat.scrollTop - chat.clientHeight < NEAR;
+    const below = chat.scrollHeight - chat.scrollTop - chat.clientHeight;
+    if (below < 4) follows = true;
+    else if (chat.scrollTop < last) follows = false; // a finger or a key moved it up: text only ever moves it down
+    else if (below < NEAR) follows = true;
+    last = chat.scrollTop;
     if (follows) $("newest").hidden = true;
   }, { passive: true });
   chat.addEventListener("wheel", (event) => {
