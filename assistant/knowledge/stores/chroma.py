@@ -9,56 +9,57 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assistant.knowledge.stores.chroma_folder import borrow, give_back
 from assistant.knowledge.stores.fts import WordIndex
 from assistant.knowledge.types import Chunk, Hit, Vectors
 from graphs.errors import StoreError
 
 if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.collection_configuration import CreateHNSWConfiguration
     from chromadb.api.models.Collection import Collection
 
 CANDIDATES = 100
 """How many each half of a search brings to the fusion, at least; Weaviate takes as many."""
 BATCH = 1000
-_LOCK = threading.Lock()
 
 
 class ChromaStore:
-    """A `ChunkStore` in a folder. Safe to use from several threads."""
+    """A `ChunkStore` in a folder. Safe to use from several threads and processes."""
 
     kind = "chroma"
 
     def __init__(
-        self, folder: Path, fingerprint: str, dimensions: int, timeout: float = 10.0,
+        self, path: Path, fingerprint: str, dimensions: int, timeout: float = 10.0,
         on_put: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
-        self.url = str(folder)
-        self._folder, self._timeout, self._on_put = folder, timeout, on_put
+        self.url = str(path)
+        self._timeout, self._on_put = timeout, on_put
         self._space = hashlib.sha256(f"{fingerprint}/{dimensions}".encode()).hexdigest()[:8]
+        self._closed = False
         with self._asking("opening it"):
-            import chromadb
-            from chromadb.config import Settings
-
-            self.version = str(chromadb.__version__)
-            folder.mkdir(parents=True, exist_ok=True)
-            with _LOCK:  # Chroma's own start-up is not safe against itself
-                self._client = chromadb.PersistentClient(
-                    path=str(folder), settings=Settings(anonymized_telemetry=False, allow_reset=False)
-                )
+            self.version = version("chromadb")
+            self._folder = borrow(path)
+            try:
+                with self._folder.reading():
+                    pass
+            except BaseException:
+                self.close()
+                raise
 
     def ready(self) -> bool:
         """Whether the folder can be used."""
         try:
-            with self._asking("asking whether it is ready"):
-                self._client.heartbeat()
-                return self._folder.is_dir()
+            with self._asking("asking whether it is ready"), self._folder.reading() as client:
+                return client.heartbeat() > 0 and self._folder.path.is_dir()
         except StoreError:
             return False
 
@@ -68,41 +69,44 @@ class ChromaStore:
             raise ValueError(f"{len(chunks)} chunks, but {len(vectors)} vectors")
         for start in range(0, len(chunks), BATCH):
             part = {chunk.chunk_id: row for row, chunk in enumerate(chunks[start : start + BATCH], start)}
-            with self._asking("storing chunks"):
-                self._vectors(collection).upsert(ids=list(part), embeddings=np.asarray(vectors)[list(part.values())])
+            own = np.asarray(vectors)[list(part.values())]
+            with self._asking("storing chunks"), self._folder.writing() as client:
+                _vectors(client, _name(collection, self._space)).upsert(ids=list(part), embeddings=own)
                 self._words(collection).put([chunks[row] for row in part.values()])
         if chunks and self._on_put:
             self._on_put()
 
     def remove(self, collection: str, document_id: str) -> None:
         """Delete a document's chunks, those of other embedding models too."""
-        with self._asking("deleting a document"):
+        with self._asking("deleting a document"), self._folder.writing() as client:
             for space in self._spaces(collection):
                 gone = sorted(self._words(collection, space).remove(document_id))
                 for start in range(0, len(gone), BATCH):
-                    self._vectors(collection, space).delete(ids=gone[start : start + BATCH])
+                    _vectors(client, _name(collection, space)).delete(ids=gone[start : start + BATCH])
 
     def drop(self, collection: str) -> None:
         """Delete a collection, in the spaces of other embedding models too."""
-        with self._asking("deleting a collection"):
-            held = {one.name for one in self._client.list_collections()}
+        with self._asking("deleting a collection"), self._folder.writing() as client:
+            held = {one.name for one in client.list_collections()}
             for space in self._spaces(collection):
                 self._words(collection, space).drop()
                 if _name(collection, space) in held:
-                    self._client.delete_collection(_name(collection, space))
+                    client.delete_collection(_name(collection, space))
 
     def search(self, collection: str, text: str, vector: Vectors, k: int, alpha: float) -> list[Hit]:
         """Hybrid search: each half's scores are stretched to 0–1 and added with their shares."""
+        index = self._words(collection)
         with self._asking("searching"):
-            if not self._words(collection).count():
+            if not index.count():
                 return []
-            depth = max(k, CANDIDATES)
-            cosines = self._nearest(collection, vector, depth) if alpha > 0 else {}
-            words = self._words(collection).search(text, depth) if alpha < 1 else {}
-            fused = fuse(cosines, words, alpha)
-            chunks = self._words(collection).get(list(fused))
-            best = [name for name in fused if name in chunks][:k]
-            cosines |= self._cosines(collection, [name for name in best if name not in cosines], vector)
+            with self._folder.reading() as client:
+                held = _vectors(client, _name(collection, self._space))
+                depth = max(k, CANDIDATES)
+                cosines = _nearest(held, vector, depth) if alpha > 0 else {}
+                fused = fuse(cosines, index.search(text, depth) if alpha < 1 else {}, alpha)
+                chunks = index.get(list(fused))
+                best = [name for name in fused if name in chunks][:k]
+                cosines |= _cosines(held, [name for name in best if name not in cosines], vector)
         return [Hit(chunks[name], fused[name], cosines.get(name, 0.0)) for name in best]
 
     def count(self, collection: str) -> int:
@@ -117,38 +121,16 @@ class ChromaStore:
 
     def close(self) -> None:
         """Let go of Chroma's files."""
-        with _LOCK:
-            self._client.close()  # type: ignore[attr-defined]  # on the class, not on its interface
+        if not self._closed:
+            self._closed = True
+            give_back(self._folder)
 
     def _words(self, collection: str, space: str = "") -> WordIndex:
-        return WordIndex(self._folder / f"{_name(collection, space or self._space)}.db", self._timeout)
-
-    def _vectors(self, collection: str, space: str = "") -> Collection:
-        return self._client.get_or_create_collection(
-            _name(collection, space or self._space),
-            embedding_function=None,
-            configuration={"hnsw": {"space": "cosine", "ef_search": 256, "ef_construction": 128, "max_neighbors": 32}},
-        )
+        return WordIndex(self._folder.path / f"{_name(collection, space or self._space)}.db", self._timeout)
 
     def _spaces(self, collection: str) -> list[str]:
         """The embedding models that have chunks in this collection."""
-        return [path.name.partition("-")[0] for path in self._folder.glob(f"*{_name(collection, '')}.db")]
-
-    def _nearest(self, collection: str, vector: Vectors, limit: int) -> dict[str, float]:
-        index = self._vectors(collection)
-        limit = min(limit, index.count())
-        if not limit:
-            return {}
-        found = index.query(query_embeddings=np.asarray(vector).reshape(1, -1), n_results=limit, include=["distances"])
-        distances = found["distances"] or [[]]
-        return {name: 1.0 - float(far) for name, far in zip(found["ids"][0], distances[0], strict=True)}
-
-    def _cosines(self, collection: str, ids: list[str], vector: Vectors) -> dict[str, float]:
-        if not ids:
-            return {}
-        found = self._vectors(collection).get(ids=ids, include=["embeddings"])
-        own: Any = found["embeddings"]
-        return {name: float(np.asarray(row) @ vector.reshape(-1)) for name, row in zip(found["ids"], own, strict=True)}
+        return [path.name.partition("-")[0] for path in self._folder.path.glob(f"*{_name(collection, '')}.db")]
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
@@ -158,12 +140,34 @@ class ChromaStore:
         except (StoreError, ValueError, TypeError):
             raise
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"The Chroma store in {self._folder} failed while {what}: {error}",
+            raise StoreError(f"The Chroma store in {self.url} failed while {what}: {error}",
                              "Free space on the disk, or mend the folder's rights.") from error  # fmt: skip
         except Exception as error:  # Chroma's Rust half raises classes of many kinds
             words = " ".join(str(error).split())[:300]
-            raise StoreError(f"The Chroma store in {self._folder} failed while {what}: {words}",
+            raise StoreError(f"The Chroma store in {self.url} failed while {what}: {words}",
                              "Try again; else move the folder away and ingest again.") from error  # fmt: skip
+
+
+def _vectors(client: ClientAPI, name: str) -> Collection:
+    graph: CreateHNSWConfiguration = {"space": "cosine", "ef_search": 256, "ef_construction": 128, "max_neighbors": 32}
+    return client.get_or_create_collection(name, embedding_function=None, configuration={"hnsw": graph})
+
+
+def _nearest(held: Collection, vector: Vectors, limit: int) -> dict[str, float]:
+    limit = min(limit, held.count())
+    if not limit:
+        return {}
+    found = held.query(query_embeddings=np.asarray(vector).reshape(1, -1), n_results=limit, include=["distances"])
+    distances = found["distances"] or [[]]
+    return {name: 1.0 - float(far) for name, far in zip(found["ids"][0], distances[0], strict=True)}
+
+
+def _cosines(held: Collection, ids: list[str], vector: Vectors) -> dict[str, float]:
+    if not ids:
+        return {}
+    found = held.get(ids=ids, include=["embeddings"])
+    own: Any = found["embeddings"]
+    return {name: float(np.asarray(row) @ vector.reshape(-1)) for name, row in zip(found["ids"], own, strict=True)}
 
 
 def fuse(cosines: Mapping[str, float], words: Mapping[str, float], alpha: float) -> dict[str, float]:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from assistant.config import Settings, Store
@@ -393,7 +394,9 @@ def test_all_that_was_acknowledged_survives_a_killed_server(homes: dict[str, Set
     for number in range(50):
         store.put(name, [chunk(f"c{number}", f"kept {number}", start=number)], stack(axis(number % DIMENSIONS)))
 
-    os.kill(server.pid, signal.SIGKILL)
+    process = psutil.Process(server.pid)
+    process.kill()
+    psutil.wait_procs([process])
 
     assert store.count(name) == 50  # the same store, started again by its next use
     assert ids(store.search(name, "kept 33", axis(1), 1, 0)) == ["c33"]
