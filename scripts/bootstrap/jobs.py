@@ -105,6 +105,8 @@ def _read(job: Job, on_line: Callable[[str], None]) -> None:
             job.tail.append(line)
             del job.tail[:-40]
             on_line(line)
+    if job.process.stdout:
+        job.process.stdout.close()
     job.process.wait()
     job.ended = time.monotonic()
 
