@@ -59,11 +59,13 @@ def open_embedded(
     settings: Settings, fingerprint: str, dimensions: int, on_put: Callable[[], None] | None = None
 ) -> WeaviateStore:
     """A store on this home's own server, started if it is not up; it is started again should it die."""
-    threading.Thread(target=_import_client, daemon=True).start()  # a second of imports while the server starts
+    importing = threading.Thread(target=_import_client, daemon=True)  # a second of work while the server starts
+    importing.start()
     lease = weaviate_server.lease(settings)
 
     def find() -> Address:
         server = lease.server()
+        importing.join()  # nobody else may meet the client half imported
         return Address(server.url, weaviate_server.HOST, server.grpc_port, server.key)
 
     try:

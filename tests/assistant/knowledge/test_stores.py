@@ -427,7 +427,7 @@ def test_a_server_that_went_down_is_an_error_in_time(homes: dict[str, Settings],
 @needs_weaviate
 @pytest.mark.timeout(60)
 def test_a_server_that_hangs_is_an_error_in_time(homes: dict[str, Settings], name: str) -> None:
-    settings = by_url(homes["url"], timeout=2)
+    settings = by_url(homes["url"], timeout=3)
     store = open_store(settings, fingerprint="model-1", dimensions=DIMENSIONS)
     store.put(name, [chunk("a", "alpha")], stack(axis(0)))
     server = weaviate_server.status(homes["url"])
