@@ -121,7 +121,7 @@ def test_addresses_inside_are_refused(address: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_name_that_leads_inside_is_refused(site: str) -> None:
-    with pytest.raises(DocumentError, match="leads to .* inside a private network"):
+    with pytest.raises(DocumentError, match=r"leads to .* inside a private network"):
         fetch(site.replace("127.0.0.1", "localhost"), Settings())
 
 
