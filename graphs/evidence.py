@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from graphs.answer import Citation, Evidence, Grounding, Passage, SentenceSupport
-from graphs.context import Reader, Reading
-from graphs.words import content_words, coverage, sentence_spans, words
+from graphs.context import Reading
+from graphs.reading import prose_spans, windows
+from graphs.words import content_words, words
 
-_SIMILARITY_BAR = (0.30, 0.60)
-_COVERAGE_BAR = (0.20, 0.80)
 _ANSWERABLE_BAR = (0.10, 0.90)
 """What `refuse` = 0 and `refuse` = 1 ask of a passage; in between by straight line."""
 
@@ -19,20 +17,6 @@ def bar(bounds: tuple[float, float], refuse: float) -> float:
     """The bar at this setting of the dial from "rather answer" (0) to "rather refuse" (1)."""
     low, high = bounds
     return low + (high - low) * refuse
-
-
-def read_passages(question: str, passages: Sequence[Passage], reader: Reader | None) -> list[Reading]:
-    """A reading for each passage; without a reader the chance is judged by similarity and shared words."""
-    if reader is not None:
-        return reader.read(question, [passage.text for passage in passages])
-    return [_guess(question, passage) for passage in passages]
-
-
-def _guess(question: str, passage: Passage) -> Reading:
-    start, end = _closest_sentence(question, passage.text)
-    shared = coverage(question, [passage.text, passage.heading, passage.title])
-    chance = min(1.0, max(0.0, 0.6 * shared + 0.8 * (passage.similarity - 0.25)))
-    return Reading(answerable=chance, start=start, end=end, text=passage.text[start:end])
 
 
 def weigh(passages: Sequence[Passage], readings: Sequence[Reading], refuse: float, most: int) -> list[Evidence]:
@@ -56,19 +40,11 @@ def _why(answerable: float, least: float, kept: bool) -> str:
 
 def widen(text: str, start: int, end: int, most: int = 400) -> tuple[int, int]:
     """The whole sentences a span lies in, so that a quotation reads as one."""
-    touched = [span for span in sentence_spans(text) if span[0] < max(end, start + 1) and span[1] > start]
+    touched = [span for span in prose_spans(text) if span[0] < max(end, start + 1) and span[1] > start]
     if not touched:
         return start, end
     low, high = touched[0][0], touched[-1][1]
     return (low, high) if high - low <= most or high - low <= end - start else (start, max(end, start + 1))
-
-
-def _closest_sentence(question: str, text: str) -> tuple[int, int]:
-    spans = sentence_spans(text)
-    if not spans:
-        return 0, len(text)
-    wanted = content_words(question)
-    return max(spans, key=lambda span: len(wanted & content_words(text[span[0] : span[1]])))
 
 
 def answers(draft: str, reading: Reading) -> bool:
@@ -116,19 +92,13 @@ def support_for(sentence: str, passages: Sequence[Passage]) -> tuple[int, tuple[
     wanted = content_words(sentence)
     best: tuple[float, int, tuple[int, int]] | None = None
     for index, passage in enumerate(passages):
-        for span in _windows(passage.text):
+        for span in windows(passage.text):
             have = content_words(passage.text[span[0] : span[1]])
             share = len(wanted & have) / len(wanted) if wanted else 0.0
             score = share - 0.0004 * (span[1] - span[0])  # of two spans that say it, the shorter one
             if share > 0 and (best is None or score > best[0]):
                 best = (score, index, span)
     return (best[1], best[2]) if best else None
-
-
-def _windows(text: str) -> list[tuple[int, int]]:
-    spans = sentence_spans(text)
-    pairs = [(first[0], second[1]) for first, second in pairwise(spans)]
-    return spans + pairs
 
 
 def _union(first: tuple[int, int] | None, second: tuple[int, int], most: int = 600) -> tuple[int, int]:

@@ -9,7 +9,10 @@ _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _ABBREVIATIONS = frozenset(
     "e.g i.e etc vs cf al mr mrs ms dr prof st no fig eq sec vol p pp approx inc ltd u.s".split()
 )
-_BREAK = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\Wa-z_])|\s*\n+\s*|(?<=[。！？])")
+_BREAK = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\Wa-z_])|\s*\n\s*|(?<=[。！？])")
+_BLANK = re.compile(r"\n[^\S\n]*\n")
+_MARKUP = re.compile(r"[-*+•>|#]|```|\d{1,3}[.)]\s")
+_SHORT_LINE = 45
 
 STOP_WORDS = frozenset(
     """a about after all also am an and any are as at be because been before being between both but by can could did do
@@ -51,16 +54,31 @@ def coverage(text: str, others: Iterable[str]) -> float:
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Spans of sentences, without surrounding white space; line breaks end sentences too."""
+    """Spans of sentences, without surrounding white space.
+
+    Blank lines, list items and headings end sentences too; a line break that only wraps a line does not.
+    """
     spans: list[tuple[int, int]] = []
     start = 0
     for match in _BREAK.finditer(text):
-        if "\n" not in match.group() and _ends_in_abbreviation(text[start : match.start()]):
+        gap, before = match.group(), text[start : match.start()]
+        wraps = "\n" in gap and not before.rstrip().endswith((".", "!", "?", "…", ":"))
+        if wraps and not _ends_block(text, match.start(), match.end(), gap):
             continue
-        _append_trimmed(spans, text, start, match.start() if match.group().isspace() else match.end())
+        if "\n" not in gap and _ends_in_abbreviation(before):
+            continue
+        _append_trimmed(spans, text, start, match.start() if gap.isspace() else match.end())
         start = match.end()
     _append_trimmed(spans, text, start, len(text))
     return spans
+
+
+def _ends_block(text: str, start: int, end: int, gap: str) -> bool:
+    """Whether a line break ends a paragraph, a list item or a heading rather than wrapping a line."""
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    following = text[end : end + 1]
+    heading = len(line) <= _SHORT_LINE and (following.isupper() or following.isdigit())
+    return bool(_BLANK.search(gap)) or bool(_MARKUP.match(text, end)) or heading or _MARKUP.match(line) is not None
 
 
 def _ends_in_abbreviation(text: str) -> bool:

@@ -14,10 +14,11 @@ from graphs.answer import Evidence, Passage, PromptRef
 from graphs.calculator import calculate, find_arithmetic
 from graphs.context import Context
 from graphs.events import Status, Token
-from graphs.evidence import read_passages, weigh
+from graphs.evidence import weigh
 from graphs.memory import agreement
 from graphs.nodes.common import elapsed, emit, history
 from graphs.prompts import load_prompt
+from graphs.reading import SimilarityReader
 from graphs.routing import kind_of
 from graphs.state import ChatState
 
@@ -30,7 +31,8 @@ def read(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     passages = [Passage(**passage) for passage in state["passages"]]
     if passages:
         emit(Status(text=f"reading {len(passages)} passages"))
-    readings = read_passages(state["standalone"], passages, context.reader)
+    reader = context.reader or SimilarityReader(context.encoder)
+    readings = reader.read(state["standalone"], [passage.text for passage in passages])
     evidence = weigh(passages, readings, context.limits.refuse, context.limits.prompt_passages)
     return {
         "evidence": [item.model_dump() for item in evidence],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,9 +20,9 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from graphs.answer import Answer, Grounding, SentenceSupport
 from graphs.chat import build_chat_graph
-from graphs.context import Context, Corpus, Limits
+from graphs.context import Context, Corpus, Limits, Reading
 from graphs.errors import StoreError
-from graphs.words import coverage, sentence_spans
+from graphs.words import content_words, coverage, sentence_spans
 
 
 class Scripted(BaseChatModel):
@@ -99,14 +101,31 @@ class WordChecker:
         return Grounding(score=share, label=label, sentences=sentences)
 
 
-class LetterEncoder:
-    """Unit vectors by first letter: texts with the same first letter mean the same."""
+class WordEncoder:
+    """Unit vectors of word counts, hashed: texts that share words are alike, texts that share none are not."""
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self.embed_query(text) for text in texts]
 
     def embed_query(self, text: str) -> list[float]:
-        return [1.0 if letter == text[:1].lower() else 0.0 for letter in "abcdefghijklmnopqrstuvwxyz"]
+        counts = [0.0] * 512
+        for word in content_words(text):
+            counts[zlib.crc32(word.encode()) % 512] += 1.0
+        length = math.sqrt(sum(count * count for count in counts)) or 1.0
+        return [count / length for count in counts]
+
+
+class WordReader:
+    """A passage answers when it shares a content word with the question: its first sentence that does."""
+
+    def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
+        return [self._reading(content_words(question), passage) for passage in passages]
+
+    def _reading(self, wanted: set[str], passage: str) -> Reading:
+        for start, end in sentence_spans(passage):
+            if wanted & content_words(passage[start:end]):
+                return Reading(answerable=0.9, start=start, end=end, text=passage[start:end])
+        return Reading(answerable=0.1, start=0, end=0, text="")
 
 
 class Talk:
@@ -149,8 +168,9 @@ def make_context() -> Callable[..., Context]:
             "model_name": "fake:scripted",
             "corpus": Corpus("documents", len(texts), len(texts), "memory"),
             "checker": WordChecker(),
-            "encoder": LetterEncoder(),
+            "encoder": WordEncoder(),
             "retriever": retriever,
+            "reader": WordReader(),
             "limits": Limits(),
             "cancel": threading.Event(),
         }

@@ -11,6 +11,16 @@ from graphs.words import content_words, coverage, sentence_spans
         ("It costs 3.50 euros. Cheap.", ["It costs 3.50 euros.", "Cheap."]),
         ("- first\n- second\n\nthird", ["- first", "- second", "third"]),
         ("He said “Stop.” Then he left.", ["He said “Stop.”", "Then he left."]),
+        (
+            "This line wraps\nbecause the page is narrow. Next.",
+            ["This line wraps\nbecause the page is narrow.", "Next."],
+        ),
+        ("Warranty\nThe warranty lasts long.", ["Warranty", "The warranty lasts long."]),
+        ("# Heading\nText follows.", ["# Heading", "Text follows."]),
+        (
+            "A first long paragraph without a full stop at its end\n\nnext",
+            ["A first long paragraph without a full stop at its end", "next"],
+        ),
         ("  padded  ", ["padded"]),
         ("", []),
     ],
