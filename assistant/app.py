@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import uuid
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ from assistant.config import Settings
 from assistant.database import open_database, storage_errors
 from assistant.documentation import load_documentation
 from assistant.feedback import Feedback
+from assistant.knowledge.catalogue import Catalogue
 from assistant.records import Request
 from assistant.resources import Lazy, Progress, Resources
 from assistant.service import private_folder
@@ -51,7 +52,10 @@ class Assistant:
         self.resources = resources
         self.threads = Threads(engine, saver)
         self.feedback = Feedback(engine)
+        self.catalogue = Catalogue(engine)
         self.documentation = Lazy(lambda: load_documentation(engine, self.knowledge))
+        self.warmed = threading.Event()
+        """Set when everything was loaded in the background, or could not be."""
         self._engine = engine
         self._saver = saver
         self._graph = build_chat_graph(saver)
@@ -112,6 +116,15 @@ class Assistant:
             waiting["documentation"] = str(self.documentation.error or "still loading")
         return waiting
 
+    def not_ready(self) -> dict[str, str]:
+        """As `waiting`, and whether the store answers now."""
+        waiting = self.waiting()
+        if not waiting:
+            store = self.resources.knowledge.get().store
+            if not store.ready():
+                waiting["store"] = f"{store.kind} at {store.url or 'the home'} does not answer"
+        return waiting
+
     def stop(self) -> None:
         """Stop every turn under way; what was written is kept."""
         for run in list(self._running):
@@ -141,6 +154,7 @@ class Assistant:
                 self.documentation.get()
             except CrossroadsError as error:
                 self.resources.tell(f"documentation: {error}")
+        self.warmed.set()
 
     def _check(self, request: Request) -> None:
         check_question(request.question, self.settings.answering.max_question_chars)
@@ -151,7 +165,7 @@ class Assistant:
 
             check(request.model, self.settings)
         if request.collection and request.collection != self.settings.knowledge.collection:
-            known = self.knowledge.collections()
+            known = sorted({*self.catalogue.counts(), self.settings.knowledge.collection})
             if request.collection not in known:
                 names = ", ".join(known) or "none yet"
                 raise NotFoundError(f"There is no collection {request.collection!r}.", f"There are: {names}.")
@@ -159,13 +173,8 @@ class Assistant:
             self.threads.get(request.thread_id)
 
     def _why_no_documents(self) -> str:
-        """Why no documents can be asked now, as far as that is known without loading anything."""
-        if not (self.resources.knowledge.ready and self.documentation.ready):
-            return ""
-        try:
-            return "" if self.knowledge.stats().documents else "no documents are loaded."
-        except CrossroadsError as error:
-            return error.message
+        """Why no documents can be asked, as far as that is known: a new home loads its documentation first."""
+        return "no documents are loaded." if self.documentation.ready and not self.catalogue.counts() else ""
 
     def _kept_run(self, request: Request, cancel: threading.Event) -> TurnRun:
         """A turn of a stored conversation. Its rows are written before it begins."""
@@ -228,6 +237,7 @@ class Assistant:
     ) -> Answer:
         if waiting := self.waiting():
             tell(Status(text=f"loading: {', '.join(waiting)}"))
+            self.resources.warm_chats()  # beside the documents, which are opened here
         context = context_for(self, request, cancel)
         state: dict[str, Any] = {}
         for mode, item in graph.stream(values, context=context, stream_mode=["custom", "values"], **options):
@@ -281,7 +291,7 @@ def open_saver(settings: Settings) -> SqliteSaver:
     return saver
 
 
-def _removals(messages: list[Any], replaced: list[str]) -> list[Any]:
+def _removals(messages: list[Any], replaced: Sequence[str]) -> list[Any]:
     """What takes the replaced questions, and everything after the first of them, out of the messages."""
     from langchain_core.messages import RemoveMessage
 

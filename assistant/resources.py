@@ -12,10 +12,11 @@ from assistant.config import Settings
 from graphs.errors import CrossroadsError
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
 
     from assistant.knowledge.base import KnowledgeBase
-    from graphs.context import Checker, Encoder, Reader
+    from graphs.context import Checker, Reader
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Resources:
         self.tell = progress or log.info
         self._chats: dict[str, Lazy[BaseChatModel]] = {}
         self._lock = threading.Lock()
-        self.embeddings: Lazy[Encoder] = Lazy(self._load_embeddings)
+        self.embeddings: Lazy[Embeddings] = Lazy(self._load_embeddings)
         self.knowledge: Lazy[KnowledgeBase] = Lazy(self._open_knowledge)
         self.checker: Lazy[Checker] = Lazy(self._load_checker)
         self.reader: Lazy[Reader | None] = Lazy(self._load_reader)
@@ -102,19 +103,31 @@ class Resources:
 
     def parts(self) -> dict[str, Lazy[Any]]:
         """What must be there before questions are answered at full speed, by the name a user knows it by."""
+        base: dict[str, Lazy[Any]] = {f"embedding model {self.settings.models.embedding}": self.embeddings}
+        base |= {"knowledge base": self.knowledge, "reader": self.reader, "checker": self.checker}
+        return base | self._chat_parts()
+
+    def _chat_parts(self) -> dict[str, Lazy[Any]]:
         models = self.settings.models
-        parts: dict[str, Lazy[Any]] = {
-            f"embedding model {models.embedding}": self.embeddings,
-            "knowledge base": self.knowledge,
-        }
-        parts[f"chat model {models.chat}"] = self.chat(models.chat)
-        if models.tuned:
-            parts[f"tuned model {models.tuned}"] = self.chat(models.tuned)
-        return parts | {"reader": self.reader, "checker": self.checker}
+        return {f"chat model {name}": self.chat(name) for name in (models.chat, models.tuned) if name}
 
     def warm(self) -> None:
-        """Load everything; what fails is logged, kept in its `error`, and tried again when it is needed."""
-        for name, part in self.parts().items():
+        """Load everything, chat models beside the rest; returns when all is there or could not be had.
+
+        What fails is told, kept in its `error`, and tried again when it is needed.
+        """
+        chats = self.warm_chats()
+        self._load(self.parts())
+        chats.join()
+
+    def warm_chats(self) -> threading.Thread:
+        """Load the chat models on a thread of their own."""
+        thread = threading.Thread(target=self._load, args=(self._chat_parts(),), name="warm-chats", daemon=True)
+        thread.start()
+        return thread
+
+    def _load(self, parts: dict[str, Lazy[Any]]) -> None:
+        for name, part in parts.items():
             try:
                 part.get()
             except CrossroadsError as error:
@@ -128,7 +141,8 @@ class Resources:
 
     def close(self) -> None:
         """Let go of everything."""
-        for part in (self.reader, self.checker, self.knowledge, *self._chats.values(), self.embeddings):
+        parts: list[Lazy[Any]] = [self.reader, self.checker, self.knowledge, *self._chats.values(), self.embeddings]
+        for part in parts:
             part.close()
 
     def _load_chat(self, name: str) -> BaseChatModel:
@@ -142,7 +156,7 @@ class Resources:
             warm_up(load_prompt("passages")[0])
         return model
 
-    def _load_embeddings(self) -> Encoder:
+    def _load_embeddings(self) -> Embeddings:
         from assistant.providers import embeddings
 
         self.tell(f"loading the embedding model {self.settings.models.embedding}")
@@ -158,7 +172,7 @@ class Resources:
     def _load_checker(self) -> Checker:
         from assistant.evidence import open_checker
 
-        return open_checker(self.settings, self.embeddings.get())
+        return open_checker(self.settings, self.embeddings.get(), self.reader.get())
 
     def _load_reader(self) -> Reader | None:
         from assistant.evidence import open_reader

@@ -88,7 +88,7 @@ class Threads:
             )
         return _info(row)
 
-    def turns(self, thread_id: str) -> list[Turn]:
+    def turns(self, thread_id: str) -> Sequence[Turn]:
         """The turns of a conversation in order; an interrupted one has no answer. Raises `NotFoundError`."""
         self.get(thread_id)
         answers = self._answers(thread_id)
@@ -175,7 +175,7 @@ class Threads:
             if connection.execute(back).rowcount:
                 connection.execute(delete(_turns).where(_turns.c.question_id == question_id))
 
-    def from_question_on(self, thread_id: str, question_id: str) -> list[str]:
+    def from_question_on(self, thread_id: str, question_id: str) -> Sequence[str]:
         """The ids of a question and all later ones of its conversation. Raises `NotFoundError`."""
         query = select(_turns.c.question_id).where(_turns.c.thread_id == thread_id, _turns.c.replaced_by == "")
         with self._engine.connect() as connection:

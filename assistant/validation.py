@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from assistant.records import Request
+from graphs.answer import Path
 from graphs.errors import UsageError
 
 _SHOWN = 60
@@ -29,7 +30,7 @@ def check_question(question: str, longest: int) -> None:
         )
 
 
-def check_path(request: Request, paths: Mapping[str, str]) -> None:
+def check_path(request: Request, paths: Mapping[Path, str]) -> None:
     """Raises `UsageError` where the path asked for cannot be taken; `paths` maps each to why not, or to nothing."""
     if request.path == "auto" or (request.path == "rag" and request.contexts is not None):
         return

@@ -1,0 +1,16 @@
+"""The `crossroads` command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run a command and exit with its code: 0 done, 1 it failed, 2 wrong usage, 130 interrupted."""
+    from assistant.cli.main import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

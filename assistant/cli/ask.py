@@ -1,0 +1,72 @@
+"""`crossroads ask`: one question, or a file of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assistant.cli.common import Home, Json, Set, put, put_json, quiet, say, say_status, session
+from graphs.errors import UsageError
+
+
+def ask(
+    question: Annotated[
+        str, typer.Argument(help="What to ask; - reads it from standard input.", show_default=False)
+    ] = "",
+    path: Annotated[str, typer.Option(help="auto, zero_shot, few_shot, rag, tuned, tuned_rag or tools.")] = "auto",
+    thread: Annotated[str, typer.Option(help="The conversation to go on with.", show_default=False)] = "",
+    collection: Annotated[str, typer.Option(help="Where to look.", show_default=False)] = "",
+    model: Annotated[str, typer.Option(help="The chat model, as provider:model.", show_default=False)] = "",
+    batch: Annotated[
+        Path | None, typer.Option(help="A JSON Lines file of samples to answer.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the answers to --batch go.", show_default=False)] = None,
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Ask a question; prints the answer with its sources.
+
+    Example: crossroads ask "How do I load a folder of PDFs?"
+
+    Example: crossroads ask --batch samples.jsonl --out answers.jsonl
+    """
+    asked = {"path": path, "collection": collection, "model": model}
+    if batch is not None or out is not None:
+        from assistant.cli.batch import answer_all
+
+        if batch is None or out is None or question or thread:
+            raise UsageError(
+                "--batch FILE and --out FILE go together, without a question.", "Give both, or a question."
+            )
+        with session(home, set_) as run:
+            return answer_all(run, batch, out, asked, as_json)
+    text = sys.stdin.read() if question == "-" else question
+    if not text.strip():
+        raise UsageError(f"The message {text[:60]!r} is empty.", 'Write a question: crossroads ask "…".')
+    with session(home, set_) as run:
+        result = run("ask", {**asked, "question": text, "thread_id": thread}, quiet if as_json else say_status)
+    if as_json:
+        put_json({**result["answer"], "store": result["store"]})
+    else:
+        show(result["answer"])
+    return 0
+
+
+def show(answer: dict[str, Any], *, with_text: bool = True) -> None:
+    """Print an answer: its text and sources, and in a line on standard error how it came about."""
+    if with_text:
+        put(answer["text"])
+    for citation in answer["citations"]:
+        page = f", page {citation['page']}" if citation["page"] else ""
+        put(f"{citation['marker']} {citation['title']}{page} ({citation['source']})")
+    for notice in answer["notices"]:
+        say(notice)
+    seconds = answer["timing"]["total"] / 1000
+    support = f" · {answer['grounding']['label']}" if answer["grounding"] else ""
+    say(f"{answer['route']['path']}: {answer['route']['reason']}{support} · {seconds:.1f} s · {answer['model']}")
+    if answer["thread_id"]:
+        say(f'go on with: crossroads ask --thread {answer["thread_id"]} "…"')

@@ -1,0 +1,109 @@
+"""`crossroads knowledge`: what is loaded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from assistant.cli.common import Home, Json, Set, put, put_json, quiet, session
+from graphs.errors import UsageError
+
+app = typer.Typer(help="See, search and delete what is loaded.", no_args_is_help=True)
+Collection = Annotated[str, typer.Option(help="Only this collection.", show_default=False)]
+Document = Annotated[str, typer.Argument(help="A document's id, source or path.", show_default=False)]
+
+
+@app.command("list")
+def list_(collection: Collection = "", home: Home = None, set_: Set = None, as_json: Json = False) -> int:
+    """List the documents.
+
+    Example: crossroads knowledge list --collection handbooks
+    """
+    result = _run("knowledge/list", {"collection": collection}, home, set_)
+    if as_json:
+        put_json(result)
+        return 0
+    for document in result["documents"]:
+        put(f"{document['document_id']}  {document['chunks']:>6} passages  {document['title']}  {document['source']}")
+    return 0
+
+
+@app.command("show")
+def show(document: Document, home: Home = None, set_: Set = None, as_json: Json = False) -> int:
+    """Print a document's stored text.
+
+    Example: crossroads knowledge show handbook.pdf
+    """
+    result = _run("knowledge/show", {"document": document}, home, set_)
+    if as_json:
+        put_json(result)
+    else:
+        put(result["text"])
+    return 0
+
+
+@app.command("delete")
+def delete(
+    documents: Annotated[list[str] | None, typer.Argument(help="Ids, sources or paths.", show_default=False)] = None,
+    collection: Annotated[str, typer.Option(help="Delete this whole collection.", show_default=False)] = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Delete documents, or a whole collection.
+
+    Example: crossroads knowledge delete handbook.pdf
+    """
+    if bool(documents) == bool(collection):
+        raise UsageError("Either documents or a collection can be deleted.", "Name documents, or give --collection.")
+    result = _run("knowledge/delete", {"documents": documents or [], "collection": collection}, home, set_)
+    if as_json:
+        put_json(result)
+    else:
+        put(f"{result['deleted']} documents deleted")
+    return 0
+
+
+@app.command("stats")
+def stats(home: Home = None, set_: Set = None, as_json: Json = False) -> int:
+    """Show which store is in use and how much it holds.
+
+    Example: crossroads knowledge stats --json
+    """
+    result = _run("knowledge/stats", {}, home, set_)
+    if as_json:
+        put_json(result)
+        return 0
+    where = f" at {result['url']}" if result["url"] else ""
+    put(f"{result['kind']} {result['version']}{where}: {result['documents']} documents, {result['chunks']} passages")
+    for name, documents in result["collections"].items():
+        put(f"  {name}: {documents} documents")
+    return 0
+
+
+@app.command("search")
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
+    k: Annotated[int, typer.Option("--k", help="How many passages.", min=1, max=100)] = 8,
+    collection: Collection = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Find the passages nearest to a question.
+
+    Example: crossroads knowledge search "warranty period" --k 3
+    """
+    result = _run("knowledge/search", {"question": question, "collection": collection, "k": k}, home, set_)
+    if as_json:
+        put_json(result)
+        return 0
+    for hit in result["hits"]:
+        put(f"{hit['score']:.3f}  {hit['source']} [{hit['start']}–{hit['end']}]  {' '.join(hit['text'].split())[:160]}")
+    return 0
+
+
+def _run(operation: str, arguments: dict[str, Any], home: Any, overrides: list[str] | None) -> Any:
+    with session(home, overrides, tell=False) as run:
+        return run(operation, arguments, quiet)

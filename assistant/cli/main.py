@@ -1,0 +1,74 @@
+"""The command line as a whole: which commands there are, and how errors leave it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import traceback
+
+import typer
+
+from assistant.cli import ask, chat, doctor, ingest, knowledge, models, serve
+from assistant.cli.common import say
+from graphs.errors import CrossroadsError, SettingsError, UsageError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="crossroads",
+    help="An assistant that takes the cheapest path that answers well, shows its sources, says when it does not know.",
+    epilog='Example: crossroads ask "When should I fine-tune rather than retrieve?"',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("ask")(ask.ask)
+app.command("chat")(chat.chat)
+app.command("ingest")(ingest.ingest)
+app.add_typer(knowledge.app, name="knowledge")
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; its exit code. Errors are printed with their cure, never with a traceback."""
+    as_json = "--json" in arguments
+    try:
+        code = app(args=arguments, prog_name="crossroads", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except CrossroadsError as error:
+        return _report(error, as_json)
+    except typer.TyperException as error:
+        return _report(_wrong_usage(error), as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read our output has left: nothing more to flush
+        return 1
+    except Exception as error:
+        return _report(_unforeseen(error), as_json)
+
+
+def _report(error: CrossroadsError, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(error.as_json()), flush=True)  # noqa: T201
+    else:
+        say(f"{error.message}\n{error.cure}")
+    return 2 if isinstance(error, UsageError | SettingsError) else 1
+
+
+def _wrong_usage(error: typer.TyperException) -> UsageError:
+    format_message = getattr(error, "format_message", lambda: str(error))
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "crossroads"
+    return UsageError(str(format_message()), f"See `{command} --help`.")
+
+
+def _unforeseen(error: Exception) -> CrossroadsError:
+    with tempfile.NamedTemporaryFile("w", prefix="crossroads-error-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    message = f"Something went wrong that nobody foresaw: {type(error).__name__}: {error}."
+    return CrossroadsError(message, f"Where it failed stands in {file.name}; please report it.")

@@ -1,0 +1,184 @@
+"""`crossroads models`: those of the catalogue, and those trained here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant.cli.common import Home, Json, Set, put, put_json, say, settings_for
+from graphs.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from assistant.config import Settings
+    from assistant.models import PullProgress
+    from training.registry import Registry
+
+app = typer.Typer(help="Fetch, show, promote and remove models.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
+Version = Annotated[str, typer.Argument(help="The version.", show_default=False)]
+
+
+@app.command("list")
+def list_(home: Home = None, set_: Set = None, as_json: Json = False) -> int:
+    """List the models of the catalogue and those trained here.
+
+    Example: crossroads models list
+    """
+    from assistant.models import list_models
+
+    settings = settings_for(home, set_)
+    catalogue = [_plain(status) for status in list_models(settings)]
+    trained = [version.model_dump(mode="json") for version in _registry(settings).list()]
+    if as_json:
+        put_json({"models": catalogue, "trained": trained})
+        return 0
+    for model in catalogue:
+        state = "here" if model["present"] else "not here: crossroads models pull " + model["name"]
+        put(f"{model['name']:<28} {model['kind']:<10} {model['size'] / 1e6:>7.0f} MB  {model['licence']:<12} {state}")
+    for version in trained:
+        put(f"{version['name']:<28} {version['kind']:<10} version {version['version']}  {version['state']}")
+    return 0
+
+
+@app.command("pull")
+def pull(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which; all of the catalogue if none.", show_default=False)
+    ] = None,
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Fetch models, checked by sha256. Interrupted, it continues; what is there is not fetched again.
+
+    Example: crossroads models pull
+    """
+    from assistant.models import CATALOGUE, ensure, find
+    from assistant.models import show as status_of
+
+    settings = settings_for(home, set_)
+    wanted = [find(name).name for name in names or CATALOGUE]
+    for name in wanted:
+        ensure(name, settings, _Progress().take)
+    if as_json:
+        put_json({"models": [_plain(status_of(name, settings)) for name in wanted]})
+    else:
+        for name in wanted:
+            put(f"{name} is in {status_of(name, settings).folder}")
+    return 0
+
+
+@app.command("show")
+def show(
+    name: Name,
+    version: Annotated[str, typer.Argument(help="Of a trained model; the live one if none.", show_default=False)] = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Show everything known of a model.
+
+    Example: crossroads models show smollm2-135m-instruct
+    """
+    settings = settings_for(home, set_)
+    record = _record(settings, name, version)
+    if as_json:
+        put_json(record)
+    else:
+        for key, value in record.items():
+            put(f"{key:<14} {value}")
+    return 0
+
+
+@app.command("promote")
+def promote(name: Name, version: Version, home: Home = None, set_: Set = None, as_json: Json = False) -> int:
+    """Make a version of a trained model the live one.
+
+    Example: crossroads models promote support-lora 3
+    """
+    promoted = _registry(settings_for(home, set_)).promote(name, version)
+    return _tell(promoted.model_dump(mode="json"), f"{name} {version} is live", as_json)
+
+
+@app.command("rollback")
+def rollback(name: Name, home: Home = None, set_: Set = None, as_json: Json = False) -> int:
+    """Make the version live that was live before.
+
+    Example: crossroads models rollback support-lora
+    """
+    back = _registry(settings_for(home, set_)).rollback(name)
+    return _tell(back.model_dump(mode="json"), f"{name} {back.version} is live again", as_json)
+
+
+@app.command("remove")
+def remove(
+    name: Name,
+    version: Annotated[str, typer.Argument(help="Of a trained model.", show_default=False)] = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Delete a pulled model's files, or a version of a trained one.
+
+    Example: crossroads models remove all-minilm-l6-v2
+    """
+    from assistant.models import CATALOGUE
+    from assistant.models import remove as remove_files
+
+    settings = settings_for(home, set_)
+    if name.removeprefix("local:") in CATALOGUE:
+        freed = remove_files(name, settings)
+        return _tell({"removed": name, "bytes": freed}, f"{name} removed, {freed / 1e6:.0f} MB free", as_json)
+    _record(settings, name, version)  # a wrong name is told before a missing version
+    if not version:
+        raise UsageError(f"Which version of {name!r} is not said.", "See `crossroads models list`.")
+    _registry(settings).remove(name, version)
+    return _tell({"removed": name, "version": version}, f"{name} {version} removed", as_json)
+
+
+class _Progress:
+    """Tells of a download in steps of a tenth, so that a log stays readable."""
+
+    def __init__(self) -> None:
+        self._told = ""
+
+    def take(self, progress: PullProgress) -> None:
+        """Tell of a step where there is news."""
+        share = f" {10 * (10 * progress.done // progress.total)} %" if progress.total else ""
+        line = " ".join(part for part in (progress.name + ":", progress.state, progress.source) if part) + share
+        line += f" ({progress.detail})" if progress.detail else ""
+        if line != self._told:
+            say(line)
+        self._told = line
+
+
+def _record(settings: Settings, name: str, version: str) -> dict[str, Any]:
+    from assistant.models import CATALOGUE
+    from assistant.models import show as status_of
+
+    if name.removeprefix("local:") in CATALOGUE and not version:
+        return _plain(status_of(name, settings))
+    try:
+        return _registry(settings).show(name, version).model_dump(mode="json")
+    except NotFoundError as error:
+        raise NotFoundError(error.message, f"In the catalogue: {', '.join(CATALOGUE)}. {error.cure}") from None
+
+
+def _registry(settings: Settings) -> Registry:
+    from training.registry import Registry
+
+    return Registry(settings.home / "models")
+
+
+def _plain(status: Any) -> dict[str, Any]:
+    return {**asdict(status), "folder": str(status.folder)}
+
+
+def _tell(record: dict[str, Any], line: str, as_json: bool) -> int:
+    if as_json:
+        put_json(record)
+    else:
+        put(line)
+    return 0

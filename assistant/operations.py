@@ -1,0 +1,236 @@
+"""What our own client may ask of an assistant: plain JSON in, events and a result out.
+
+The commands run these in their own process where no service runs, and through `/api/v1/NAME` where one does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from assistant.records import Request, Vote
+from graphs.errors import NotFoundError, UsageError
+from graphs.events import Failed, Final
+
+if TYPE_CHECKING:
+    from assistant.app import Assistant
+    from assistant.knowledge.types import Hit, IngestProgress
+
+Arguments = dict[str, Any]
+Steps = Generator[dict[str, Any], None, Any]
+"""Yields events, returns the result."""
+Operation = Callable[["Assistant", Arguments, threading.Event], Steps]
+
+
+def ask(assistant: Assistant, arguments: Arguments, cancel: threading.Event) -> Steps:
+    """A turn. Its events, then `answer` and the `store` in use."""
+    from assistant.answering import store_kind
+
+    run = assistant.stream(_request(arguments), cancel)
+    try:
+        for event in run:
+            if not isinstance(event, Final | Failed):
+                yield event.model_dump(mode="json")
+    finally:
+        run.close()
+    if run.error:
+        raise run.error
+    answer = cast(Any, run.answer).model_dump(mode="json")
+    given = arguments.get("contexts") is not None
+    return {"answer": answer, "store": "given" if given else store_kind(assistant)}
+
+
+def ingest(assistant: Assistant, arguments: Arguments, cancel: threading.Event) -> Steps:
+    """Documents in; an event for each step of each source, then the report."""
+    steps: _Relay = _Relay()
+    sources = [str(source) for source in arguments["sources"]]
+    collection = str(arguments.get("collection", ""))
+
+    def work() -> Any:
+        return assistant.knowledge.ingest(sources, collection, steps.tell, cancel)
+
+    report = yield from steps.run(work, cancel)
+    return asdict(report)
+
+
+class _Relay:
+    """Turns the callbacks of work on another thread into events."""
+
+    def __init__(self) -> None:
+        import queue
+
+        self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+
+    def tell(self, progress: IngestProgress) -> None:
+        """Pass one step on."""
+        self._events.put({"type": "progress", **asdict(progress)})
+
+    def run(self, work: Callable[[], Any], cancel: threading.Event) -> Steps:
+        """The events of `work` as they come; closing sets `cancel` and waits for it."""
+        outcome: list[Any] = []
+
+        def body() -> None:
+            try:
+                outcome.append(work())
+            except BaseException as error:
+                outcome.append(error)
+            finally:
+                self._events.put(None)
+
+        thread = threading.Thread(target=body, name="ingest", daemon=True)
+        thread.start()
+        try:
+            while (event := self._events.get()) is not None:
+                yield event
+        finally:
+            if not outcome:
+                cancel.set()
+            thread.join()
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0]
+
+
+def _threads_list(assistant: Assistant, arguments: Arguments) -> Any:
+    return {"threads": [info.model_dump() for info in assistant.threads.list(str(arguments.get("search", "")))]}
+
+
+def _threads_show(assistant: Assistant, arguments: Arguments) -> Any:
+    thread_id = str(arguments["thread_id"])
+    turns = [turn.model_dump(mode="json") for turn in assistant.threads.turns(thread_id)]
+    return {**assistant.threads.get(thread_id).model_dump(), "turns": turns}
+
+
+def _threads_rename(assistant: Assistant, arguments: Arguments) -> Any:
+    return assistant.threads.rename(str(arguments["thread_id"]), str(arguments["title"])).model_dump()
+
+
+def _threads_delete(assistant: Assistant, arguments: Arguments) -> Any:
+    assistant.threads.delete(str(arguments["thread_id"]))
+    return {"deleted": 1}
+
+
+def _threads_export(assistant: Assistant, arguments: Arguments) -> Any:
+    chosen: Any = arguments.get("format", "markdown")
+    return {"text": assistant.threads.export(str(arguments["thread_id"]), chosen)}
+
+
+def _feedback_record(assistant: Assistant, arguments: Arguments) -> Any:
+    vote = _validated(Vote, {key: arguments[key] for key in ("answer_id", "vote", "comment") if key in arguments})
+    for turn in assistant.threads.turns(str(arguments["thread_id"])):
+        if turn.answer and turn.answer.answer_id == vote.answer_id:
+            return assistant.feedback.record(vote, turn.answer, turn.question).model_dump()
+    raise NotFoundError(f"That conversation has no answer {vote.answer_id!r}.", "Name one of its answers.")
+
+
+def _feedback_list(assistant: Assistant, _: Arguments) -> Any:
+    return {"votes": [vote.model_dump() for vote in assistant.feedback.list()]}
+
+
+def _knowledge_list(assistant: Assistant, arguments: Arguments) -> Any:
+    return {"documents": [asdict(info) for info in assistant.knowledge.documents(str(arguments.get("collection", "")))]}
+
+
+def _knowledge_show(assistant: Assistant, arguments: Arguments) -> Any:
+    document = assistant.knowledge.document(_document_id(assistant, str(arguments["document"])))
+    return {**asdict(document.info), "pages": [asdict(page) for page in document.pages], "text": document.text}
+
+
+def _knowledge_delete(assistant: Assistant, arguments: Arguments) -> Any:
+    if collection := str(arguments.get("collection", "")):
+        if collection not in assistant.knowledge.collections():
+            raise NotFoundError(f"There is no collection {collection!r}.", "See `crossroads knowledge stats`.")
+        return {"deleted": assistant.knowledge.delete(collection=collection)}
+    ids = [_document_id(assistant, str(document)) for document in arguments["documents"]]
+    return {"deleted": sum(assistant.knowledge.delete(document_id) for document_id in ids)}
+
+
+def _knowledge_stats(assistant: Assistant, _: Arguments) -> Any:
+    return asdict(assistant.knowledge.stats())
+
+
+def _knowledge_search(assistant: Assistant, arguments: Arguments) -> Any:
+    question = str(arguments["question"])
+    if not question.strip():
+        raise UsageError(f"The search {question!r} is empty.", "Write what to look for.")
+    k = int(arguments.get("k") or assistant.settings.knowledge.passages)
+    hits = assistant.knowledge.search(question, str(arguments.get("collection", "")), k)
+    return {"hits": [_hit(hit) for hit in hits]}
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {**asdict(hit.chunk), "score": hit.score, "similarity": hit.similarity}
+
+
+def _document_id(assistant: Assistant, wanted: str) -> str:
+    """The id of a document named by its id, its source, or a path to it. Raises `NotFoundError`."""
+    names = {wanted, str(Path(wanted).expanduser().resolve())}
+    for info in assistant.knowledge.documents():
+        if info.document_id in names or info.source in names:
+            return info.document_id
+    raise NotFoundError(f"There is no document {wanted!r}.", "See `crossroads knowledge list`.")
+
+
+def _request(arguments: Arguments) -> Request:
+    return cast(Request, _validated(Request, arguments))
+
+
+def _validated(kind: type[Any], arguments: Arguments) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{field!r} cannot be {first['input']!r}: {first['msg']}.", "See `crossroads --help`."
+        ) from None
+
+
+def _at_once(work: Callable[[Assistant, Arguments], Any]) -> Operation:
+    """An operation without events."""
+
+    def operation(assistant: Assistant, arguments: Arguments, _: threading.Event) -> Steps:
+        yield from ()  # makes this a generator like the others
+        try:
+            return work(assistant, arguments)
+        except KeyError as error:
+            raise UsageError(f"The argument {error.args[0]!r} is missing.", "Give it.") from None
+
+    return operation
+
+
+OPERATIONS: dict[str, Operation] = {
+    "ask": ask,
+    "ingest": ingest,
+    "threads/list": _at_once(_threads_list),
+    "threads/show": _at_once(_threads_show),
+    "threads/rename": _at_once(_threads_rename),
+    "threads/delete": _at_once(_threads_delete),
+    "threads/export": _at_once(_threads_export),
+    "feedback/record": _at_once(_feedback_record),
+    "feedback/list": _at_once(_feedback_list),
+    "knowledge/list": _at_once(_knowledge_list),
+    "knowledge/show": _at_once(_knowledge_show),
+    "knowledge/delete": _at_once(_knowledge_delete),
+    "knowledge/stats": _at_once(_knowledge_stats),
+    "knowledge/search": _at_once(_knowledge_search),
+}
+
+
+def run_here(
+    assistant: Assistant, operation: str, arguments: Arguments, on_event: Callable[[dict[str, Any]], None]
+) -> Any:
+    """The result of an operation in this process; its events are passed on. Raises what it fails with."""
+    steps = OPERATIONS[operation](assistant, arguments, threading.Event())
+    try:
+        while True:
+            on_event(next(steps))
+    except StopIteration as end:
+        return end.value
+    finally:
+        steps.close()
