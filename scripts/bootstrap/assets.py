@@ -72,6 +72,8 @@ def _take(fetch: Fetch, line: str, console: Console) -> None:
         console.status(fetch.name, said["status"])
     if "notice" in said:
         console.line(f"  {fetch.name:<9} {said['notice']}")
+    if "done" in said:
+        console.rest(fetch.name)
     fetch.done = said.get("done", fetch.done)
     fetch.files += [Path(name) for name in said.get("files", [])]
     fetch.error, fetch.cure = said.get("error", fetch.error), said.get("cure", fetch.cure)

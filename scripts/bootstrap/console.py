@@ -21,6 +21,7 @@ class Console:
         self._lock = threading.Lock()
         self._jobs: dict[str, tuple[float, str]] = {}
         self._mentioned: dict[str, float] = {}
+        self._resting: set[str] = set()
 
     def line(self, text: str = "") -> None:
         """A line that stays."""
@@ -47,6 +48,11 @@ class Console:
             elif time.monotonic() - self._mentioned[job] >= QUIET_SECONDS:
                 self._mention(job)
 
+    def rest(self, job: str) -> None:
+        """A job is over but for its last line: it is not mentioned any more."""
+        with self._lock:
+            self._resting.add(job)
+
     def tick(self) -> None:
         """Let time be seen to pass: called a few times a second while jobs run."""
         with self._lock:
@@ -55,13 +61,14 @@ class Console:
                 self._draw()
                 return
             for job in self._jobs:
-                if time.monotonic() - self._mentioned[job] >= QUIET_SECONDS:
+                if job not in self._resting and time.monotonic() - self._mentioned[job] >= QUIET_SECONDS:
                     self._mention(job)
 
     def end(self, job: str, text: str, seconds: float = -1.0) -> None:
         """A job is over; `text` stays, with the time it took: until now, if `seconds` does not say."""
         with self._lock:
             started, _ = self._jobs.pop(job)
+            self._resting.discard(job)
             took = seconds if seconds >= 0 else time.monotonic() - started
             self._clear()
             print(f"  {job:<9} {text} ({clock(took)})", file=self._stream, flush=True)
@@ -77,7 +84,11 @@ class Console:
         if not self._live or not self._jobs:
             return
         now = time.monotonic()
-        parts = [f"{job} {clock(now - started)} {text}".strip() for job, (started, text) in self._jobs.items()]
+        parts = [
+            f"{job} {clock(now - started)} {text}".strip()
+            for job, (started, text) in self._jobs.items()
+            if job not in self._resting
+        ]
         width = shutil.get_terminal_size().columns - 1
         self._stream.write(("  " + "  ·  ".join(parts))[:width])
         self._stream.flush()

@@ -273,3 +273,22 @@ def test_an_unknown_goal_is_wrong_usage() -> None:
         [sys.executable, "scripts/setup.py", "dance"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, "'dance'" in done.stdout) == (2, True)
+
+
+def test_a_job_that_is_over_is_not_mentioned_again() -> None:
+    out = io.StringIO()
+    console = Console(out)
+    console.begin("models")
+    console.rest("models")
+    console._mentioned["models"] -= 1000
+    console.tick()
+    assert out.getvalue() == ""
+
+
+def test_a_job_that_takes_long_is_mentioned() -> None:
+    out = io.StringIO()
+    console = Console(out)
+    console.begin("models")
+    console._mentioned["models"] -= 1000
+    console.tick()
+    assert "models" in out.getvalue()
