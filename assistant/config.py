@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from graphs.errors import SettingsError
 
 PREFIX = "CROSSROADS_"
-_OTHER_VARIABLES = {"DATA", "CONFIG"}  # read elsewhere, not settings
+_OTHER_VARIABLES = {"DATA", "CONFIG", "CHROMIUM", "SCREENSHOTS"}  # read elsewhere, not settings
 
 Sources = list[tuple[str, dict[str, Any]]]
 """What each source says, weakest first: its name for a person, and its values nested."""
