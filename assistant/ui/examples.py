@@ -13,7 +13,7 @@ OWN = (
     "What does training a model from scratch need?",
     "How do I add my own documents?",
 )
-"""Questions the project's own documentation answers; `tests` ask them."""
+"""Questions the project's own documentation answers; they stand in `docs/questions.jsonl` with their answers."""
 
 OWN_GUIDE = "choosing-a-path"
 """The guide among the project's documents: where it is loaded, `OWN` works."""
