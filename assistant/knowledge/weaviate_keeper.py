@@ -85,7 +85,7 @@ class Keeper:
         record = Path(self.job.record)
         part = record.with_suffix(f".{os.getpid()}.part")
         part.touch(mode=0o600)
-        about = {**self.job.about, "pid": self.pid, "pid_started": self.mark, "keeper": os.getpid()}
+        about = {**self.job.about, "pid": self.pid, "pid_started": self.mark or "", "keeper": os.getpid()}
         part.write_text(json.dumps(about))
         part.replace(record)
 

@@ -103,7 +103,7 @@ class Lease:
         Asked again, it only looks whether the process lives: one that is slow to answer must not be started anew.
         Raises `StoreError` when it cannot be started, with the end of its log.
         """
-        if self._known and started(self._known.pid) == self._known.pid_started:
+        if self._known and _alive(self._known):
             return self._known
         self._known = _answering(_read(self._places))
         if self._known is None or _free(self._places.keeper_lock):
@@ -172,7 +172,7 @@ def _read(places: _Places) -> Running | None:
 
 
 def _alive(known: Running | None) -> bool:
-    return known is not None and started(known.pid) == known.pid_started
+    return known is not None and bool(known.pid_started) and started(known.pid) == known.pid_started
 
 
 def _answering(known: Running | None) -> Running | None:

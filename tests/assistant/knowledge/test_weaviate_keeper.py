@@ -170,3 +170,12 @@ def test_a_process_that_ended_is_told_from_one_that_runs() -> None:
         assert mark
         process.kill()
         until(lambda: started(process.pid) is None)  # a zombie, until it is waited for
+
+
+def test_a_server_that_ends_at_once_is_not_taken_for_a_running_one(job: Job) -> None:
+    for _ in range(5):  # it may end before or after the keeper looks at it
+        keep(replace(job, command=["true"]))
+        until(lambda: record(job) == {})
+
+        with open(job.keeper_lock, "a") as file:
+            assert weaviate_keeper.lock(file, fcntl.LOCK_EX, 10)  # the keeper has ended as well

@@ -237,6 +237,12 @@ def test_a_server_that_does_not_start_is_quoted(tmp_path: Path) -> None:
     held.close()
 
 
+def test_a_record_without_a_mark_is_no_running_server(tmp_path: Path) -> None:
+    gone = Running(pid=2**22 + 1, pid_started="", keeper=0, http_port=1, grpc_port=1, key="", started="")
+
+    assert not weaviate_server._alive(gone)
+
+
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file, not a folder")
 
