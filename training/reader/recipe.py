@@ -54,6 +54,9 @@ class ReaderRecipe(BaseModel):
     evaluate_every: int = Field(default=250, ge=1)
     evaluate_rows: int = Field(default=256, ge=0)
     threads: int = Field(default=0, ge=0)
+    """Threads inside each operation; 0 lets torch choose."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many parts of a batch are worked on at once."""
 
 
 def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> ReaderRecipe:

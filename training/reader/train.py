@@ -6,6 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,8 @@ class Progress:
     """The step the cool-down began at; -1 before."""
     share: float = 1.0
     """Share of the full rate that the cool-down has left."""
-    deadline: float = 0.0
-    """Unix time; 0 where there is none."""
     began: float = 0.0
+    """Unix time; the deadline is so many minutes behind it as the recipe says, and moves when the recipe does."""
     examples: int = 0
     working: float = 0.0
     """Seconds spent in steps."""
@@ -65,10 +65,9 @@ class _Run:
         self.recipe, self.network, self.mixture, self.report = recipe, network, mixture, report
         self.optimizer = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
         self.progress = Progress(began=time.time())
-        if recipe.minutes:
-            self.progress.deadline = time.time() + 60 * recipe.minutes
         self.recent: list[tuple[float, float, float]] = []
         self.passes = 0.0
+        self.workers = ThreadPoolExecutor(recipe.workers)
 
     def loop(self) -> None:
         """Step until the steps are done or the cool-down has ended."""
@@ -87,19 +86,38 @@ class _Run:
 
     def _step(self, batch: Sequence[Window]) -> None:
         began = time.time()
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.progress.step)  # dropout repeats after a resume
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.progress.step)  # with one worker dropout repeats
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * self._share()
-        span, judged = losses(self.network, batch)
-        (span + self.recipe.answerability_weight * judged).backward()
+        span, judged = self._gradients(batch)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.time() - began
-        self.recent = [*self.recent[-49:], (span.item(), judged.item(), seconds)]
+        self.recent = [*self.recent[-49:], (span, judged, seconds)]
         self.progress.step += 1
         self.progress.examples += len(batch)
         self.progress.working += seconds
+
+    def _gradients(self, batch: Sequence[Window]) -> tuple[float, float]:
+        """Leave the batch's gradients in the parameters; returns its two losses.
+
+        Each worker takes a part of the batch: on a busy machine threads that meet once a step lose less than threads
+        that meet in every matrix product.
+        """
+        parameters = [value for value in self.network.parameters() if value.requires_grad]
+
+        def one(part: Sequence[Window]) -> tuple[float, float, tuple[torch.Tensor, ...]]:
+            span, judged = losses(self.network, part)
+            return span.item(), judged.item(), torch.autograd.grad(
+                span + self.recipe.answerability_weight * judged, parameters
+            )
+
+        parts = [batch[first :: self.recipe.workers] for first in range(min(self.recipe.workers, len(batch)))]
+        found = list(self.workers.map(one, parts))
+        for place, parameter in enumerate(parameters):
+            parameter.grad = sum((grads[place] for _, _, grads in found[1:]), found[0][2][place]) / len(found)
+        return sum(span for span, _, _ in found) / len(found), sum(judged for _, judged, _ in found) / len(found)
 
     def _share(self) -> float:
         """Share of the full rate for this step: warm-up, flat, then a straight fall that ends with the run."""
@@ -116,11 +134,11 @@ class _Run:
     def _steps_left(self) -> float:
         """Steps until the end by count and by clock; a run held past its deadline still cools down in 30."""
         by_count = float(self.recipe.steps - self.progress.step)
-        if not self.progress.deadline or len(self.recent) < 5:
+        if not self.recipe.minutes or len(self.recent) < 5:
             return by_count
         paces = sorted(seconds for _, _, seconds in self.recent)
         pace = sum(paces[:-1]) / (len(paces) - 1) * 1.05  # without the slowest: the process may have been stopped
-        by_clock = (self.progress.deadline - time.time()) / pace
+        by_clock = (self.progress.began + 60 * self.recipe.minutes - time.time()) / pace
         return min(by_count, max(by_clock, 30 * self.progress.share))
 
     def _after_step(self) -> None:
@@ -168,7 +186,8 @@ class _Run:
         if not path.is_file():
             return
         with safe_open(str(path), "pt") as found:
-            self.progress = Progress(**json.loads(found.metadata()["progress"]))
+            saved = json.loads(found.metadata()["progress"])
+            self.progress = Progress(**{name: saved[name] for name in vars(self.progress)})
             names = set(found.keys())
             state = {name[7:]: found.get_tensor(name) for name in names if name.startswith("weight/")}
             self.network.load_state_dict(state, strict=False)
