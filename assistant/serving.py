@@ -7,6 +7,7 @@ import errno
 import signal
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def serve(settings: Settings, say: Say, on_ready: Callable[[str], None], *, page
                 from assistant.http.application import build_application
 
                 application = build_application(assistant, service.token, page=page)
+                warnings.simplefilter("ignore", ResourceWarning)  # gradio turns them on, and drops an event loop
                 threading.Thread(target=_when_ready, args=(assistant, url, say, on_ready), daemon=True).start()
                 _run(application, listener, assistant.stop)
             finally:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from assistant.cli.common import Home, Json, Set, put, put_json, quiet, say, say_status, session
+from assistant.cli.common import Home, Json, Set, session
+from assistant.cli.output import put_answer, quiet, say_status
 from graphs.errors import UsageError
 
 
@@ -49,24 +50,5 @@ def ask(
         raise UsageError(f"The message {text[:60]!r} is empty.", 'Write a question: crossroads ask "…".')
     with session(home, set_) as run:
         result = run("ask", {**asked, "question": text, "thread_id": thread}, quiet if as_json else say_status)
-    if as_json:
-        put_json({**result["answer"], "store": result["store"]})
-    else:
-        show(result["answer"])
+    put_answer(result, as_json)
     return 0
-
-
-def show(answer: dict[str, Any], *, with_text: bool = True) -> None:
-    """Print an answer: its text and sources, and in a line on standard error how it came about."""
-    if with_text:
-        put(answer["text"])
-    for citation in answer["citations"]:
-        page = f", page {citation['page']}" if citation["page"] else ""
-        put(f"{citation['marker']} {citation['title']}{page} ({citation['source']})")
-    for notice in answer["notices"]:
-        say(notice)
-    seconds = answer["timing"]["total"] / 1000
-    support = f" · {answer['grounding']['label']}" if answer["grounding"] else ""
-    say(f"{answer['route']['path']}: {answer['route']['reason']}{support} · {seconds:.1f} s · {answer['model']}")
-    if answer["thread_id"]:
-        say(f'go on with: crossroads ask --thread {answer["thread_id"]} "…"')

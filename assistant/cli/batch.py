@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.common import Run, put_json, quiet, say
+from assistant.cli.common import Run
+from assistant.cli.output import put_json, quiet, say
 from graphs.errors import BusyError, CrossroadsError, StorageError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from assistant.cli.ask import show
-from assistant.cli.common import Home, Json, Run, Set, put, put_json, quiet, say, session
+from assistant.cli.common import Home, Json, Run, Set, session
+from assistant.cli.output import put, put_json, quiet, say, show
 from graphs.errors import CrossroadsError, UsageError
 
 _HELP = "Ask away. /new starts over, /path rag forces a path, /path auto gives the choice back; Ctrl-D ends."

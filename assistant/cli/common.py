@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.cli.output import say
+from assistant.cli.place import home_folder
 from assistant.service import Client, find_service
-from graphs.errors import SettingsError, UsageError
+from graphs.errors import UsageError
 
 if TYPE_CHECKING:
     from assistant.config import Settings
@@ -30,32 +29,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 OnEvent = Callable[[dict[str, Any]], None]
 Run = Callable[[str, dict[str, Any], OnEvent], Any]
 """Runs an operation: name, arguments, what to do with its events; returns its result."""
-
-
-def say(text: str) -> None:
-    """A line for a person, on standard error."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def put(text: str) -> None:
-    """A line of the result, on standard output."""
-    print(_printable(text), flush=True)  # noqa: T201
-
-
-def put_json(value: Any) -> None:
-    """The result as one JSON object."""
-    put(json.dumps(value, ensure_ascii=False))
-
-
-def quiet(event: dict[str, Any]) -> None:
-    """Do nothing with an event."""
-    del event
-
-
-def say_status(event: dict[str, Any]) -> None:
-    """Tell what is being done."""
-    if event["type"] == "status":
-        say(event["text"])
 
 
 @contextmanager
@@ -86,38 +59,6 @@ def settings_for(home: Path | None, overrides: list[str] | None = None, **flags:
     return load_settings({**_pairs(overrides or []), "home": home, **dotted})
 
 
-def home_folder(flag: Path | None) -> Path:
-    """The home as the settings would say, found without reading the rest of them: that takes longer than a question."""
-    if flag is not None:
-        return flag
-    found = os.environ.get("CROSSROADS_HOME") or _home_in_dotenv() or _home_in_file()
-    if found:
-        return Path(found)
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("crossroads", appauthor=False))
-
-
-def _home_in_dotenv() -> str:
-    if not Path(".env").is_file():
-        return ""
-    from dotenv import dotenv_values
-
-    return dotenv_values(".env").get("CROSSROADS_HOME") or ""
-
-
-def _home_in_file() -> str:
-    path = Path(os.environ.get("CROSSROADS_CONFIG") or "crossroads.toml")
-    if not path.is_file():
-        return ""
-    import tomllib
-
-    try:
-        return str(tomllib.loads(path.read_text(encoding="utf-8")).get("home", ""))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}.", "Correct the file or move it away.") from None
-
-
 def _pairs(overrides: list[str]) -> dict[str, str]:
     pairs = {}
     for override in overrides:
@@ -128,9 +69,3 @@ def _pairs(overrides: list[str]) -> dict[str, str]:
             )
         pairs[key.strip()] = value.strip()
     return pairs
-
-
-def _printable(text: str) -> str:
-    """The text as the terminal can show it: a stray half of a surrogate pair must not end a command."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from assistant.cli.common import Home, Json, Set, put, put_json, settings_for
+from assistant.cli.common import Home, Json, Set, settings_for
+from assistant.cli.output import put, put_json
 
 
 def doctor(home: Home = None, set_: Set = None, as_json: Json = False) -> int:

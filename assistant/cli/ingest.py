@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from assistant.cli.common import Home, Json, Set, put, put_json, say, session
+from assistant.cli.common import Home, Json, Set, session
+from assistant.cli.output import put, put_json, say
 
 
 def ingest(

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from assistant.cli.common import Home, Json, Set, put, put_json, quiet, session
+from assistant.cli.common import Home, Json, Set, session
+from assistant.cli.output import put, put_json, quiet
 from graphs.errors import UsageError
 
 app = typer.Typer(help="See, search and delete what is loaded.", no_args_is_help=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import traceback
@@ -10,10 +9,8 @@ import traceback
 import typer
 
 from assistant.cli import ask, chat, doctor, ingest, knowledge, models, serve
-from assistant.cli.common import say
-from graphs.errors import CrossroadsError, SettingsError, UsageError
-
-INTERRUPTED = 130
+from assistant.cli.output import INTERRUPTED, report, say
+from graphs.errors import CrossroadsError, UsageError
 
 app = typer.Typer(
     name="crossroads",
@@ -39,9 +36,9 @@ def run(arguments: list[str]) -> int:
         code = app(args=arguments, prog_name="crossroads", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except CrossroadsError as error:
-        return _report(error, as_json)
+        return report(error, as_json)
     except typer.TyperException as error:
-        return _report(_wrong_usage(error), as_json)
+        return report(_wrong_usage(error), as_json)
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted")
         return INTERRUPTED
@@ -49,15 +46,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout = None  # whoever read our output has left: nothing more to flush
         return 1
     except Exception as error:
-        return _report(_unforeseen(error), as_json)
-
-
-def _report(error: CrossroadsError, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps(error.as_json()), flush=True)  # noqa: T201
-    else:
-        say(f"{error.message}\n{error.cure}")
-    return 2 if isinstance(error, UsageError | SettingsError) else 1
+        return report(_unforeseen(error), as_json)
 
 
 def _wrong_usage(error: typer.TyperException) -> UsageError:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.common import Home, Json, Set, put, put_json, say, settings_for
+from assistant.cli.common import Home, Json, Set, settings_for
+from assistant.cli.output import put, put_json, say
 from graphs.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:

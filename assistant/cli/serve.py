@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from assistant.cli.common import Home, Json, Set, put, put_json, say, settings_for
+from assistant.cli.common import Home, Json, Set, settings_for
+from assistant.cli.output import put, put_json, say
 
 
 def serve(
