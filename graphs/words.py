@@ -73,6 +73,20 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def first_repeat(text: str) -> int | None:
+    """Where a finished sentence begins that was said before, word for word; None where none was.
+
+    Small models fall into loops; what comes after the first repeated sentence is worth nothing.
+    """
+    said: set[str] = set()
+    for start, end in sentence_spans(text):
+        sentence = " ".join(words(text[start:end]))
+        if sentence in said and (end < len(text) or text[end - 1] in ".!?…"):
+            return start
+        said.add(sentence)
+    return None
+
+
 def _ends_block(text: str, start: int, end: int, gap: str) -> bool:
     """Whether a line break ends a paragraph, a list item or a heading rather than wrapping a line."""
     line = text[text.rfind("\n", 0, start) + 1 : start]

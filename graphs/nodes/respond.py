@@ -21,7 +21,10 @@ from graphs.prompts import load_prompt
 from graphs.reading import SimilarityReader
 from graphs.routing import kind_of
 from graphs.state import ChatState
+from graphs.words import first_repeat
 
+_STOP = ["\nQuestion:", "\nPassage"]
+"""The prompt's own labels: a small model that writes one has begun to make up the next turn."""
 MEMORY_NOTICE = "From the model's own memory; not checked against any source."
 
 
@@ -108,10 +111,10 @@ def _write(state: ChatState, context: Context, messages: list[BaseMessage], prom
     since = time.time()
     timing: dict[str, float] = dict(state["timing"])
     whole: AIMessageChunk | None = None
-    stream = _model(state, context).stream(messages, max_tokens=context.limits.answer_tokens)
+    stream = _model(state, context).stream(messages, max_tokens=context.limits.answer_tokens, stop=_STOP)
     emit(Status(text="writing"))
     for chunk in stream:
-        if context.cancel.is_set():
+        if context.cancel.is_set() or (whole is not None and first_repeat(whole.text) is not None):
             break
         whole = chunk if whole is None else whole + chunk
         if chunk.text:
@@ -133,7 +136,7 @@ def _describe(whole: AIMessageChunk | None, context: Context, state: ChatState) 
     prompt_tokens, completion_tokens = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
     price_in, price_out = context.prices
     return {
-        "text": whole.text.strip() if whole else "",
+        "text": whole.text[: first_repeat(whole.text)].strip() if whole else "",
         "model": model,
         "usage": {
             "prompt_tokens": prompt_tokens,

@@ -197,3 +197,11 @@ def test_each_answer_records_its_prompt(talk: Any, make_context: Make) -> None:
     answer = talk.ask(make_context("The warranty lasts 24 months.", texts=[WARRANTY]), "How long is the warranty?")
     assert answer.prompt is not None
     assert (answer.prompt.name, len(answer.prompt.sha256)) == ("passages", 64)
+
+
+def test_a_model_that_loops_is_stopped(talk: Any, make_context: Make) -> None:
+    context = make_context(" ".join(["The warranty lasts 24 months."] * 50), texts=[WARRANTY])
+    answer = talk.ask(context, "How long is the warranty?")
+    assert answer.text == "The warranty lasts 24 months [1]."
+    assert context.chat.closed == 1  # type: ignore[attr-defined]
+    assert sum(isinstance(event, Token) for event in talk.events) < 15

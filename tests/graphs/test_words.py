@@ -1,6 +1,6 @@
 import pytest
 
-from graphs.words import content_words, coverage, sentence_spans
+from graphs.words import content_words, coverage, first_repeat, sentence_spans
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,15 @@ def test_coverage_counts_content_words_only() -> None:
     assert coverage("What is the warranty?", ["The warranty lasts."]) == 1.0
     assert coverage("warranty price", ["The warranty lasts."]) == 0.5
     assert coverage("what is the", ["the"]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("One is so. Two is so. One is so. Three.", "One is so. Two is so. "),
+        ("One is so. One is s", "One is so. One is s"),
+        ("One is so. Two is so.", "One is so. Two is so."),
+    ],
+)
+def test_a_loop_is_cut_where_it_begins(text: str, kept: str) -> None:
+    assert text[: first_repeat(text)] == kept
