@@ -38,9 +38,9 @@ def load(data: bytes, name: str, *, declared: str = "") -> Loaded:
     if not declared:
         check_name(kind, name)
     loaded = _LOADERS[kind](data, name)
-    if not loaded.text.strip():
-        raise DocumentError(f"{name!r} has no text.", "Check that the file is the one you meant.")
     # A PDF keeps one character for each it had, so that offsets still lead to the place on the page.
     text = _UNSTORABLE.sub(" " if loaded.pages else "", loaded.text)
+    if not text.strip():
+        raise DocumentError(f"{name!r} has no text.", "Check that the file is the one you meant.")
     title = " ".join(_UNSTORABLE.sub("", loaded.title).split())[:300] or PurePath(name).name
     return Loaded(text, title, loaded.media_type, loaded.pages)

@@ -44,15 +44,23 @@ def page_text(text_page: Any) -> str:
     """The text of a pdfium text page with `len(text) == text_page.count_chars()`."""
     count = text_page.count_chars()
     text: str = text_page.get_text_range() if count else ""
-    if len(text) != count:  # pdfium left characters out of the string it counts in its indexes
+    if len(text) != count:  # a character outside the basic plane has two indexes, another may have none
         from pypdfium2.raw import FPDFText_GetUnicode
 
-        text = "".join(_character(FPDFText_GetUnicode(text_page.raw, index)) for index in range(count))
+        text = _one_for_one([FPDFText_GetUnicode(text_page.raw, index) for index in range(count)])
     return text.translate(_REPLACED)
 
 
-def _character(code: int) -> str:
-    return chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else " "
+def _one_for_one(codes: list[int]) -> str:
+    """One character for each UTF-16 code: a pair becomes its character and a space."""
+    text = []
+    for index, code in enumerate(codes):
+        low = codes[index + 1] if index + 1 < len(codes) else 0
+        if 0xD800 <= code < 0xDC00 and 0xDC00 <= low < 0xE000:
+            text.append(chr(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)))
+        else:
+            text.append(chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else " ")
+    return "".join(text)
 
 
 def _read(document: Any, name: str) -> Loaded:

@@ -9,6 +9,7 @@ import pypdfium2
 import pytest
 
 from assistant.knowledge.loaders import load
+from assistant.knowledge.loaders.pdf import _one_for_one
 from graphs.errors import DocumentError
 from tests.assistant.knowledge.files import pdf, word
 
@@ -101,6 +102,10 @@ def test_a_pdf_page_has_one_character_for_each_of_pdfiums() -> None:
     document = pypdfium2.PdfDocument(data)
     counts = [document[index].get_textpage().count_chars() for index in range(3)]
     assert [page.end - page.start for page in loaded.pages] == counts
+
+
+def test_a_character_with_two_indexes_in_pdfium_keeps_both_places() -> None:
+    assert _one_for_one([ord("a"), 0xD83D, 0xDE00, ord("b"), 0xD83D]) == "a😀 b "
 
 
 HOSTILE = {
