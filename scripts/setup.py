@@ -146,7 +146,12 @@ def _work(console: Console, jobs: Jobs, choice: Choice) -> list[Path]:
     _install(console, jobs, packages.early_command(choice.uv), "first the small packages that fetching needs")
     weaviate = assets.start(jobs, "Weaviate", "weaviate")
     models = assets.start(jobs, "models", "models")
-    _install(console, jobs, choice.install, f"{len(choice.plan.packages)} installed")
+    _install(
+        console,
+        jobs,
+        choice.install,
+        f"{len(choice.plan.packages)} installed" if choice.plan.packages else "up to date",
+    )
     jobs.wait(models.job)
     _finish(console, models)
     warm = assets.start(jobs, "convert", "warm")
