@@ -108,7 +108,7 @@ class Indexer:
         source, document_id = chunks[0].source, chunks[0].document_id
         with self.exclusive():
             known = self.catalogue.get(document_id, any_state=True) is not None
-            self.originals.keep(data, sha256, source)
+            self.originals.keep(data, sha256, loaded.media_type)
             self.catalogue.begin(collection, source, sha256, loaded)
             self._put(collection, document_id, chunks, vectors, known)
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Set as AbstractSet
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from assistant.database import storage_errors
+
+_SUFFIXES = {
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "text/html": ".html",
+    "text/csv": ".csv",
+    "text/markdown": ".md",
+}
 
 
 def sha256_of(data: bytes) -> str:
@@ -22,13 +29,12 @@ class Originals:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, data: bytes, sha256: str, name: str) -> Path:
+    def keep(self, data: bytes, sha256: str, media_type: str) -> Path:
         """Store the bytes once. Either the whole file is there afterwards or none of it."""
         known = self.find(sha256)
         if known:
             return known
-        suffix = PurePath(name.split("?")[0]).suffix.lower()
-        path = self.folder / f"{sha256}{suffix if re.fullmatch(r'[.][a-z0-9]{1,8}', suffix) else '.bin'}"
+        path = self.folder / f"{sha256}{_SUFFIXES.get(media_type, '.txt')}"
         partial = self.folder / f".{sha256}.{os.getpid()}"
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
