@@ -22,10 +22,12 @@ test: setup-test
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup-test
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@MYPYPATH=scripts $(BIN)/mypy scripts/setup.py scripts/fetch.py scripts/lock.py
+	@status=0; \
+	$(BIN)/ruff format --quiet --check . || { status=1; echo "Format: run \`make format\`."; }; \
+	$(BIN)/ruff check --quiet . || status=1; \
+	$(BIN)/mypy || status=1; \
+	MYPYPATH=scripts $(BIN)/mypy scripts/setup.py scripts/fetch.py scripts/lock.py || status=1; \
+	exit $$status
 
 format: setup-test
 	@$(BIN)/ruff format .
