@@ -3,7 +3,7 @@
     python bench/memory.py --questions 10     a dry run
     python bench/memory.py                    the real one
 
-For bars on the mean similarity of the samples: how many questions clear it, and how many of those the greedy answer
+For bars on the agreement of the samples: how many questions clear it, and how many of those the greedy answer
 gets right. `graphs/memory.py` takes its bar from here.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from graphs.memory import mean_similarity, sample  # noqa: E402
+from graphs.memory import agreement  # noqa: E402
 from graphs.prompts import load_prompt  # noqa: E402
 
 
@@ -29,25 +29,27 @@ def main() -> int:
     from langchain_core.messages import HumanMessage, SystemMessage
 
     from assistant.config import load_settings
-    from assistant.providers import chat_model, embeddings
+    from assistant.providers import chat_model
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--samples", type=int, default=3)
     options = parser.parse_args()
     settings = load_settings()
-    model, encoder = chat_model(settings.models.chat, settings), embeddings(settings.models.embedding, settings)
+    model = chat_model(settings.models.chat, settings)
     system, _ = load_prompt("direct")
     found = []
     for row in _trivia(options.questions):
         question = row["context"].removeprefix("Question: ").removesuffix("\nAnswer:")
         messages = [SystemMessage(system), HumanMessage(question)]
-        agree = mean_similarity(sample(model, messages, options.samples), encoder)
+        agree = agreement(model, messages, options.samples)
         said = str(model.invoke(messages, max_tokens=48, temperature=0).content).lower()
         found.append((agree, any(alias.lower() in said for alias in row["aliases"] if len(alias) > 1)))
         print(len(found), end="\r", file=sys.stderr, flush=True)
     print(
-        json.dumps({"model": settings.models.chat, "bars": [_at(found, bar) for bar in (0, 0.5, 0.7, 0.8, 0.9, 0.95)]})
+        json.dumps(
+            {"model": settings.models.chat, "bars": [_at(found, bar) for bar in (0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)]}
+        )
     )
     return 0
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphs.answer import Citation, Evidence, Grounding, Passage, SentenceSupport
 from graphs.context import Reading
-from graphs.reading import prose_spans, windows
-from graphs.words import content_words, words
+from graphs.reading import adjoin, prose_spans, windows
+from graphs.words import content_words, sentence_spans, words
 
 _ANSWERABLE_BAR = (0.10, 0.90)
 """What `refuse` = 0 and `refuse` = 1 ask of a passage; in between by straight line."""
@@ -39,12 +39,44 @@ def _why(answerable: float, least: float, kept: bool) -> str:
 
 
 def widen(text: str, start: int, end: int, most: int = 400) -> tuple[int, int]:
-    """The whole sentences a span lies in, so that a quotation reads as one."""
-    touched = [span for span in prose_spans(text) if span[0] < max(end, start + 1) and span[1] > start]
+    """The whole sentences a span lies in and, while there is room, those that follow in the same paragraph."""
+    spans = prose_spans(text)
+    touched = [number for number, span in enumerate(spans) if span[0] < max(end, start + 1) and span[1] > start]
     if not touched:
         return start, end
-    low, high = touched[0][0], touched[-1][1]
-    return (low, high) if high - low <= most or high - low <= end - start else (start, max(end, start + 1))
+    first, last = touched[0], touched[-1]
+    low, high = spans[first][0], spans[last][1]
+    if high - low > most and high - low > end - start:
+        return start, max(end, start + 1)
+    for span in spans[last + 1 :]:
+        if span[1] - low > most or not adjoin(text, (low, high), span):
+            break
+        high = span[1]
+    return low, high
+
+
+def complete(text: str, passages: Sequence[Passage]) -> str:
+    """A draft with the sentences made whole that are the evidence's with their beginning or their end cut off.
+
+    Small models copy, often begin in the middle and sometimes stop in it. A sentence that leaves out the rest of its
+    source but is one by itself stays as it is.
+    """
+    sources = [passage.text[a:b] for passage in passages for a, b in prose_spans(passage.text)]
+    whole = {" ".join(words(source)): source for source in sources}
+    pieces = [text[start:end] for start, end in sentence_spans(text)]
+    mended = [_whole_sentence(piece, whole) for piece in pieces]
+    return text if mended == pieces else " ".join(dict.fromkeys(mended))
+
+
+def _whole_sentence(piece: str, whole: Mapping[str, str]) -> str:
+    said = " ".join(words(piece))
+    if len(said.split()) < 4 or said in whole:
+        return piece
+    finished = piece.rstrip().endswith((".", "!", "?"))
+    for key, source in whole.items():
+        if f" {said} " in f" {key} " and not (finished and key.startswith(said)):
+            return " ".join(source.split())
+    return piece
 
 
 def answers(draft: str, reading: Reading) -> bool:
@@ -112,7 +144,7 @@ def quote(passage: Passage, start: int, end: int) -> tuple[str, Citation]:
     """A quotation of a passage's sentences around a span, and its citation."""
     low, high = widen(passage.text, start, end)
     citation = _citation(1, passage, (low, high))
-    return f"“{citation.snippet.strip()}” [1]", citation
+    return f"“{' '.join(citation.snippet.split())}” [1]", citation
 
 
 def _citation(number: int, passage: Passage, span: tuple[int, int]) -> Citation:

@@ -15,7 +15,7 @@ from graphs.calculator import calculate, find_arithmetic
 from graphs.context import Context
 from graphs.events import Status, Token
 from graphs.evidence import weigh
-from graphs.memory import agreement
+from graphs.memory import AGREEMENT_BAR, agreement
 from graphs.nodes.common import elapsed, emit, history
 from graphs.prompts import load_prompt
 from graphs.reading import SimilarityReader
@@ -70,7 +70,7 @@ def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, An
 
 def _remembers(state: ChatState, context: Context, messages: Sequence[BaseMessage]) -> bool:
     emit(Status(text="asking the model more than once, to see whether it is sure"))
-    return agreement(_model(state, context), messages, context.encoder, context.limits.memory_samples)
+    return agreement(_model(state, context), messages, context.limits.memory_samples) >= AGREEMENT_BAR
 
 
 def _with_examples(text: str) -> list[BaseMessage]:

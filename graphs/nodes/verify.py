@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from graphs.answer import Answer, Evidence, Passage, RouteDecision, Timing, Usage
 from graphs.context import Context, Reading
 from graphs.events import Status
-from graphs.evidence import answers, cite, quote
+from graphs.evidence import answers, cite, complete, quote
 from graphs.nodes.common import MARKER, elapsed, emit
 from graphs.state import ChatState
 
@@ -24,6 +24,7 @@ def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         return {"answer": {"text": text, "stopped": True}}
     kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
     emit(Status(text="checking the answer against its sources"))
+    text = complete(text, kept)
     grounding = context.checker.check(text, [passage.text for passage in kept])
     best_passage, best_reading = _best(state)
     if grounding.label == "supported" and answers(text, best_reading):
@@ -67,13 +68,14 @@ def abstain(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     elif path in ("rag", "tuned_rag"):
         text = _nothing_found(state, context)
     else:
-        where = (
-            f"None of your {context.corpus.documents} documents is about this"
-            if context.retriever
-            else "I have no documents on this"
-        )
-        text = f"I don't know. {where}, and the model's own memory gives a different answer each time it is asked."
+        text = f"I don't know. {_where(context)}, and the model's own memory gives a different answer each time."
     return {"answer": {"text": text, "abstained": True}}
+
+
+def _where(context: Context) -> str:
+    if context.retriever is None:
+        return "I have no documents to look in"
+    return f"None of your {context.corpus.documents} documents is about this"
 
 
 def _nothing_found(state: ChatState, context: Context) -> str:
@@ -91,10 +93,8 @@ def _nothing_found(state: ChatState, context: Context) -> str:
 
 def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Put the `Answer` together and save it as the turn's reply."""
-    draft, part = (
-        state["draft"],
-        state["answer"] or {"text": state["draft"]["text"], "stopped": state["draft"].get("stopped", False)},
-    )
+    draft = state["draft"]
+    part = state["answer"] or {"text": draft["text"], "stopped": draft.get("stopped", False)}
     timing = {name: round(value, 1) for name, value in state["timing"].items() if name != "started"}
     timing["total"] = round((time.time() - state["timing"]["started"]) * 1000, 1)
     answer = Answer(

@@ -205,3 +205,15 @@ def test_a_model_that_loops_is_stopped(talk: Any, make_context: Make) -> None:
     assert answer.text == "The warranty lasts 24 months [1]."
     assert context.chat.closed == 1  # type: ignore[attr-defined]
     assert sum(isinstance(event, Token) for event in talk.events) < 15
+
+
+def test_a_sentence_copied_without_its_beginning_is_made_whole(talk: Any, make_context: Make) -> None:
+    context = make_context("When delivery is late, we pay.", texts=[("Note that when delivery is late, we pay.", 0.7)])
+    answer = talk.ask(context, "Who pays when delivery is late?")
+    assert answer.text == "Note that when delivery is late, we pay [1]."
+
+
+def test_a_quotation_ends_with_its_paragraph(talk: Any, make_context: Make) -> None:
+    text = "The warranty lasts two years. It covers repairs.\n\n## Prices\n\nA bicycle costs 500 euros."
+    answer = talk.ask(make_context("Aliens built it.", texts=[(text, 0.7)]), "How long is the warranty?")
+    assert answer.text == "“The warranty lasts two years. It covers repairs.” [1]"
