@@ -1,64 +1,45 @@
-"""Is a text supported by its evidence? A small logistic model over plain features, sentence by sentence."""
+"""Is a text supported by its evidence? A calibrated logistic model over plain features, sentence by sentence."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
-import numpy as np
-
-from assistant.evidence.features import Features, Windows, measure
 from graphs.answer import Grounding, SentenceSupport, SupportLabel
 from graphs.context import Encoder
-from graphs.words import sentence_spans, words
+from graphs.words import sentence_spans
+from training.grounding.features import Sentence
+from training.grounding.model import GroundingModel
 
-_WEIGHTS = (3.0, 4.0, 1.5, -4.0, -2.5, -2.0, 2.5)
-_BIAS = -6.0
-_SUPPORTED = 0.5
+SUPPORTED = 0.5
+"""A sentence counts as supported from this score on."""
+_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "grounding" / "model.json"
+
+
+@cache
+def shipped_model() -> GroundingModel:
+    """The model in `assistant/weights/grounding`; its card stands beside it."""
+    return GroundingModel.load(_WEIGHTS)
 
 
 class FeatureChecker:
-    """Judges each sentence by its features; a verbatim copy of evidence is always supported."""
+    """Judges each sentence by its features; a copy of evidence is always supported, a wrong number never."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, model: GroundingModel | None = None) -> None:
         self._encoder = encoder
+        self._model = model or shipped_model()
 
     def check(self, text: str, evidence: Sequence[str]) -> Grounding:
-        """The grounding of `text`; with no evidence every sentence is unsupported."""
-        spans = sentence_spans(text)
-        sentences = [text[start:end] for start, end in spans]
-        scores = self._scores(sentences, [passage for passage in evidence if passage.strip()])
+        """The grounding of `text`, scored as its weakest sentence; with no evidence every sentence is unsupported."""
+        spans = [span for span in sentence_spans(text) if Sentence(text[span[0] : span[1]]).tokens]
+        texts = [text[start:end] for start, end in spans]
+        scores = self._model.scores(texts, [part for part in evidence if part.strip()], self._encoder)
         judged = [
-            SentenceSupport(text=sentence, start=start, end=end, score=score, supported=score >= _SUPPORTED)
-            for sentence, (start, end), score in zip(sentences, spans, scores, strict=True)
+            SentenceSupport(text=sentence, start=start, end=end, score=score, supported=score >= SUPPORTED)
+            for sentence, (start, end), score in zip(texts, spans, scores, strict=True)
         ]
-        return Grounding(score=round(_mean(scores), 4), label=_label(judged), sentences=judged)
-
-    def _scores(self, sentences: Sequence[str], evidence: Sequence[str]) -> list[float]:
-        if not sentences or not evidence:
-            return [0.0] * len(sentences)
-        windows = Windows(evidence)
-        best = [windows.texts[windows.best(sentence)] for sentence in sentences]
-        vectors = np.asarray(self._encoder.embed_documents([*sentences, *best]))
-        meanings = np.sum(vectors[: len(sentences)] * vectors[len(sentences) :], axis=1)
-        return [
-            1.0 if _verbatim(sentence, windows) else round(_logistic(measure(sentence, windows, float(meaning))), 4)
-            for sentence, meaning in zip(sentences, meanings, strict=True)
-        ]
-
-
-def _verbatim(sentence: str, windows: Windows) -> bool:
-    said = " ".join(words(sentence))
-    return bool(said) and said in windows.lower
-
-
-def _logistic(features: Features) -> float:
-    total = _BIAS + sum(weight * value for weight, value in zip(_WEIGHTS, features.values(), strict=True))
-    return 1 / (1 + math.exp(-total))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+        return Grounding(score=min(scores, default=0.0), label=_label(judged), sentences=judged)
 
 
 def _label(judged: Sequence[SentenceSupport]) -> SupportLabel:

@@ -44,7 +44,7 @@ def test_an_impossible_row_has_no_span() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_changed_question_differs_and_is_impossible(seed: int) -> None:
     row = Row("When did Maurice Koechlin first draw it before 1887?", CONTEXT, 83, 87, "squad", answers=("1884",))
-    changed = perturb(row, random.Random(seed))
+    changed = perturb(row, random.Random(seed))  # noqa: S311
     assert changed is not None
     assert changed.question != row.question
     assert not changed.answerable
@@ -52,7 +52,7 @@ def test_a_changed_question_differs_and_is_impossible(seed: int) -> None:
 
 
 def test_a_question_with_nothing_to_change_is_left_out() -> None:
-    assert perturb(Row("Who?", CONTEXT, 8, 22, "squad", answers=("Gustave Eiffel",)), random.Random(0)) is None
+    assert perturb(Row("Who?", CONTEXT, 8, 22, "squad", answers=("Gustave Eiffel",)), random.Random(0)) is None  # noqa: S311
 
 
 def test_opposites_are_mutual_or_at_least_never_themselves() -> None:

@@ -39,7 +39,9 @@ def test_added_is_a_candidate_with_every_file_hashed(registry: Registry, trained
 
 
 def test_everything_recorded_comes_back(registry: Registry, trained: Path) -> None:
-    given = a_version(base="local:x", data_sha256="d", recipe={"lr": 1e-4}, metrics={"f1": 0.5}, licence="MIT", parent="0")
+    given = a_version(
+        base="local:x", data_sha256="d", recipe={"lr": 1e-4}, metrics={"f1": 0.5}, licence="MIT", parent="0"
+    )
     added = registry.add(trained, given)
     assert registry.show("reader", "1") == added
     assert registry.show("reader").recipe == {"lr": 1e-4}

@@ -22,7 +22,9 @@ def quick_look(network: ReaderNetwork, tokens: Tokens, recipe: ReaderRecipe, fol
     found = [(row, window(row, tokens, recipe, draw)) for row in rows]
     pairs = sorted(((row, seen) for row, seen in found if seen), key=lambda pair: len(pair[1].ids))
     network.eval()
-    yes, no, scores = [], [], []
+    yes: list[float] = []
+    no: list[float] = []
+    scores: list[float] = []
     for first in range(0, len(pairs), 16):
         part = pairs[first : first + 16]
         for (row, _), (text, chance) in zip(part, _answers(network, tokens, part), strict=True):

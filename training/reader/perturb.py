@@ -45,7 +45,8 @@ def _swap_name(row: Row, draw: random.Random) -> str | None:
         return None
     old = draw.choice(asked)
     words = len(old[0].split())
-    others = {n for n in _NAME.findall(row.context) if len(n.split()) == words and n not in row.question}
+    written: list[str] = _NAME.findall(row.context)
+    others = {n for n in written if len(n.split()) == words and n not in row.question}
     others = {name for name in others if not any(name in answer or answer in name for answer in row.answers)}
     if not others:
         return None

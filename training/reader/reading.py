@@ -56,7 +56,9 @@ class Calibration:
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
 
 
-def cut(question: Sequence[int], passage: Sequence[int], max_tokens: int, overlap: int, most_question: int) -> list[Piece]:
+def cut(
+    question: Sequence[int], passage: Sequence[int], max_tokens: int, overlap: int, most_question: int
+) -> list[Piece]:
     """Pieces that cover the passage, each overlapping the one before by `overlap` tokens."""
     head = [CLS, *question[:most_question], SEP]
     room = max_tokens - len(head) - 1

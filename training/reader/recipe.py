@@ -65,7 +65,9 @@ def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Reade
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         return ReaderRecipe(**{**values, **(overrides or {})})
     except (OSError, yaml.YAMLError, TypeError) as error:
-        raise SettingsError(f"Recipe {str(path)!r} cannot be read: {error}.", "Name a YAML file of key: value.") from None
+        raise SettingsError(
+            f"Recipe {str(path)!r} cannot be read: {error}.", "Name a YAML file of key: value."
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,9 @@ def calibrate(reads: Sequence[Read]) -> Calibration:
     judged, span = (float(value) for value in fitted.coef_[0])
     plain = Calibration(judged, span, float(fitted.intercept_[0]))
     threshold = min(0.99, max(0.01, best_threshold([judge(read, plain) for read in reads])))
-    return Calibration(round(judged, 5), round(span, 5), round(plain.bias - float(np.log(threshold / (1 - threshold))), 5))
+    return Calibration(
+        round(judged, 5), round(span, 5), round(plain.bias - float(np.log(threshold / (1 - threshold))), 5)
+    )
 
 
 def judge(read: Read, calibration: Calibration) -> Judged:
@@ -130,12 +133,14 @@ def with_interval(rows: Sequence[Judged], measure: Callable[[Sequence[Judged]], 
 def squad_report(judged: Sequence[Judged]) -> dict[str, Any]:
     """F1, exact match and the two shares at the default bar, the area under the curve, and the curve."""
     names = ("f1", "exact", "answerable_f1", "kept", "refused")
-    report: dict[str, Any] = {
-        name: with_interval(judged, lambda rows, name=name: getattr(_at_bar(rows), name)) for name in names  # type: ignore[misc]
-    }
+    report: dict[str, Any] = {name: with_interval(judged, partial(_figure_at_bar, name=name)) for name in names}
     report["auc"] = with_interval(judged, _auc)
     report["answerable_f1_never_refusing"] = round(figures(judged, 0.0).answerable_f1, 2)
     return report | {"n": len(judged), "impossible": _at_bar(judged).impossible, "curve": curve(judged)}
+
+
+def _figure_at_bar(rows: Sequence[Judged], name: str) -> float:
+    return float(getattr(_at_bar(rows), name))
 
 
 def _at_bar(rows: Sequence[Judged]) -> Figures:
@@ -171,7 +176,9 @@ def multi_passage_report(
     }
 
 
-def ship(network: ReaderNetwork, calibration: Calibration, metrics: dict[str, Any], recipe: ReaderRecipe, to: Path) -> None:
+def ship(
+    network: ReaderNetwork, calibration: Calibration, metrics: dict[str, Any], recipe: ReaderRecipe, to: Path
+) -> None:
     """Write `reader-N.safetensors` (fp16, each under 16 MiB), `reader.json` and `metrics.json`."""
     from safetensors.torch import save_file
 
@@ -188,8 +195,8 @@ def ship(network: ReaderNetwork, calibration: Calibration, metrics: dict[str, An
     for number, tensors in enumerate(shards, 1):
         save_file(tensors, str(to / f"reader-{number}.safetensors"))
     sizes = {"max_tokens": recipe.max_tokens, "overlap": OVERLAP, "max_question_tokens": recipe.max_question_tokens}
-    value = {"base": "all-minilm-l6-v2", "calibration": asdict(calibration), **sizes}
-    (to / "reader.json").write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    card = {"base": "all-minilm-l6-v2", "calibration": asdict(calibration), **sizes}
+    (to / "reader.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     (to / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 
 

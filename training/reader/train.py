@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -109,8 +108,10 @@ class _Run:
 
         def one(part: Sequence[Window]) -> tuple[float, float, tuple[torch.Tensor, ...]]:
             span, judged = losses(self.network, part)
-            return span.item(), judged.item(), torch.autograd.grad(
-                span + self.recipe.answerability_weight * judged, parameters
+            return (
+                span.item(),
+                judged.item(),
+                torch.autograd.grad(span + self.recipe.answerability_weight * judged, parameters),
             )
 
         parts = [batch[first :: self.recipe.workers] for first in range(min(self.recipe.workers, len(batch)))]

@@ -1,0 +1,93 @@
+"""Runs the reader's graph: built once from the weights, its compiled form kept under `CROSSROADS_CACHE/engines`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import queue
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from assistant.config import Settings
+from training.reader.reading import Found, Piece, best_span, pad
+
+VERSION = 1
+"""Raise it when `reader_graph` changes, so that no old compiled graph is used."""
+_BATCH_TOKENS = 1024
+_MOST_STREAMS = 8
+
+
+class ReaderEngine:
+    """The compiled reader; `read` may be called by any thread and uses every core."""
+
+    def __init__(self, base: Path, tuned: Sequence[Path], settings: Settings) -> None:
+        """Compiles or loads. Raises `OSError`, `RuntimeError`, `KeyError` or `ValueError` where a file is broken."""
+        import openvino
+
+        core = openvino.Core()
+        threads = settings.models.threads or os.cpu_count() or 1
+        streams = min(threads, _MOST_STREAMS)
+        options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
+        compiled = _compiled(core, base, tuned, options, _cache_file(core, tuned, settings, options))
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(streams + 1):
+            self._free.put(compiled.create_infer_request())
+        self._workers = ThreadPoolExecutor(streams, thread_name_prefix="read")
+
+    def read(self, pieces: Sequence[Piece]) -> list[Found]:
+        """The best span and the answerability of each piece, batched by length."""
+        order = sorted(range(len(pieces)), key=lambda index: -len(pieces[index].ids))
+        groups: list[list[int]] = []
+        for index in order:
+            if groups and (len(groups[-1]) + 1) * len(pieces[groups[-1][0]].ids) <= _BATCH_TOKENS:
+                groups[-1].append(index)
+            else:
+                groups.append([index])
+        results: dict[int, Found] = {}
+        for group, found in zip(
+            groups, self._workers.map(lambda g: self._run([pieces[n] for n in g]), groups), strict=True
+        ):
+            results |= dict(zip(group, found, strict=True))
+        return [results[index] for index in range(len(pieces))]
+
+    def _run(self, pieces: Sequence[Piece]) -> list[Found]:
+        request = self._free.get()
+        try:
+            start, end, judged = request.infer(list(pad(pieces))).values()
+            return [best_span(piece, start[line], end[line], float(judged[line])) for line, piece in enumerate(pieces)]
+        finally:
+            self._free.put(request)
+
+
+def _cache_file(core: Any, tuned: Sequence[Path], settings: Settings, options: dict[str, Any]) -> Path:
+    """Named by everything the compiled graph depends on, the processor included."""
+    import openvino
+
+    parts: list[Any] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in tuned]
+    parts += [VERSION, options, openvino.get_version()]
+    parts += [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return settings.cache / "engines" / f"reader-{key}.blob"
+
+
+def _compiled(core: Any, base: Path, tuned: Sequence[Path], options: dict[str, Any], file: Path) -> Any:
+    """The compiled graph from the cache, else built and cached. A cache that cannot be used costs time only."""
+    from assistant.evidence.reader_graph import build_reader
+
+    if file.is_file():
+        try:
+            return core.import_model(file.read_bytes(), "CPU", options)
+        except RuntimeError:  # cut short, or of another build of OpenVINO: made again below
+            file.unlink(missing_ok=True)
+    compiled = core.compile_model(build_reader(base, tuned), "CPU", options)
+    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(compiled.export_model().getbuffer())
+        partial.replace(file)
+    except OSError:  # a full or read-only cache: the model in memory works all the same
+        partial.unlink(missing_ok=True)
+    return compiled
