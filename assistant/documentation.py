@@ -34,7 +34,8 @@ def load_documentation(engine: Engine, knowledge: KnowledgeBase) -> IngestReport
 
     It is remembered, so that documentation someone deletes does not come back.
     """
-    _metadata.create_all(engine)
+    with writing(engine) as connection:
+        _metadata.create_all(connection)
     state = _state(engine)
     if state == "done":
         return None

@@ -31,7 +31,8 @@ class Feedback:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        _metadata.create_all(engine)
+        with writing(engine) as connection:
+            _metadata.create_all(connection)
 
     def record(self, vote: Vote, answer: Answer, question: str) -> Vote:
         """Store a vote, or replace the one the answer had. Returns it with the time it was given."""

@@ -185,7 +185,7 @@ def _validated(kind: type[Any], arguments: Arguments) -> Any:
         return TypeAdapter(kind).validate_python(arguments)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
+        field = str(first["loc"][0]) if first["loc"] else ""
         raise UsageError(
             f"{field!r} cannot be {first['input']!r}: {first['msg']}.", "See `crossroads --help`."
         ) from None

@@ -60,7 +60,8 @@ class Threads:
     def __init__(self, engine: Engine, saver: SqliteSaver) -> None:
         self._engine = engine
         self._saver = saver
-        _metadata.create_all(engine)
+        with writing(engine) as connection:
+            _metadata.create_all(connection)
 
     def list(self, search: str = "") -> list[ThreadInfo]:
         """Conversations, the latest used first; with `search` those whose title or text contains it."""

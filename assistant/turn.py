@@ -13,6 +13,8 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 
+from sqlalchemy.exc import DBAPIError
+
 from graphs.answer import Answer
 from graphs.errors import CrossroadsError, StorageError
 from graphs.events import Event, Failed, Final
@@ -83,7 +85,7 @@ def explain(error: Exception) -> CrossroadsError:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or (isinstance(error, sqlite3.Error) and "full" in str(error)):
         return StorageError("The disk is full, so the turn could not be saved.", "Free some space and ask again.")
-    if isinstance(error, sqlite3.Error | PermissionError):
+    if isinstance(error, sqlite3.Error | PermissionError | DBAPIError):
         return StorageError(f"The turn could not be saved: {error}.", "See `crossroads doctor`.")
     log.error("a turn failed in a way nobody foresaw", exc_info=error)
     return CrossroadsError(

@@ -15,7 +15,8 @@ from assistant.config import Settings
 from assistant.database import open_database
 from assistant.knowledge.types import DocumentInfo, IngestProgress, IngestReport, StoreStats
 from assistant.resources import Resources
-from graphs.answer import Grounding
+from graphs.answer import Grounding, SentenceSupport
+from graphs.context import Reading
 from graphs.errors import StoreError
 
 WARRANTY = "The warranty lasts 24 months from the date of delivery. Repairs extend it by six months."
@@ -39,7 +40,24 @@ class TrustingChecker:
     """Finds every text supported that has evidence."""
 
     def check(self, text: str, evidence: Sequence[str]) -> Grounding:
-        return Grounding(score=1.0 if evidence else 0.0, label="supported" if evidence else "unsupported")
+        score = 1.0 if evidence else 0.0
+        whole = SentenceSupport(text=text, start=0, end=len(text), score=score, supported=bool(evidence))
+        return Grounding(score=score, label="supported" if evidence else "unsupported", sentences=[whole])
+
+
+class WordReader:
+    """The sentence that shares most words with the question answers it, if two are shared."""
+
+    def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
+        return [self._read(set(re.findall(r"\w+", question.lower())), passage) for passage in passages]
+
+    def _read(self, wanted: set[str], passage: str) -> Reading:
+        spans = [match.span() for match in re.finditer(r"[^.]+\.?", passage)]
+        shared = {span: len(wanted & set(re.findall(r"\w+", passage[slice(*span)].lower()))) for span in spans}
+        start, end = max(spans, key=lambda span: shared[span])
+        return Reading(
+            answerable=0.95 if shared[start, end] > 1 else 0.05, start=start, end=end, text=passage[start:end]
+        )
 
 
 class ListRetriever(BaseRetriever):
@@ -112,6 +130,9 @@ class ListKnowledge:
                 on_progress(IngestProgress(source, "done", "", number, len(sources)))
         return IngestReport(documents=len(sources), chunks=len(sources))
 
+    def counts(self) -> dict[str, tuple[int, int]]:
+        return {"documents": (len(self.texts), len(self.texts))} if self.texts else {}
+
     def close(self) -> None: ...
 
 
@@ -133,11 +154,13 @@ class FakeResources(Resources):
         return TrustingChecker()
 
     def _load_reader(self) -> Any:
-        return None
+        return WordReader()
 
 
 def open_fake(home: Path, texts: Sequence[str] = (WARRANTY,), chat: str = "fake:reader", **settings: Any) -> Assistant:
     """An assistant with those documents in a home of its own."""
     made = Settings(home=home, models={"chat": chat, "embedding": "fake:words"}, **settings)
     resources = FakeResources(made, ListKnowledge(texts))
-    return Assistant(made, resources, open_database(made), open_saver(made))
+    assistant = Assistant(made, resources, open_database(made), open_saver(made))
+    assistant.catalogue = resources._list  # type: ignore[assignment]
+    return assistant
