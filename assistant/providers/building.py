@@ -108,7 +108,9 @@ def _openai(name: ModelName, settings: Settings) -> BaseChatModel:
     base = settings.models.base_url
     if not key and not base:
         raise _missing_key(name, "OPENAI_API_KEY")
-    model: BaseChatModel = module.ChatOpenAI(
+    # other servers know OpenAI's older name of the token limit, which the base class keeps to
+    build = module.chat_models.base.BaseChatOpenAI if base else module.ChatOpenAI
+    model: BaseChatModel = build(
         model=name.model,
         base_url=base or None,
         api_key=key or "none",  # a server of one's own seldom asks for one

@@ -31,8 +31,8 @@ _LENGTH = (
 )
 _TIMED_OUT = {"APITimeoutError", "ReadTimeout", "WriteTimeout", "PoolTimeout", "TimeoutException", "TimeoutError"}
 _TIMED_OUT |= {"StreamChunkTimeoutError"}
-_UNREACHABLE = {"APIConnectionError", "ConnectError", "ConnectTimeout", "ConnectionError", "ReadError", "WriteError"}
-_UNREACHABLE |= {"ConnectionRefusedError", "ConnectionResetError", "RemoteProtocolError", "CloseError", "NetworkError"}
+_BROKEN_OFF = {"RemoteProtocolError", "ReadError", "WriteError", "CloseError", "ConnectionResetError"}
+_UNREACHABLE = {"APIConnectionError", "ConnectError", "ConnectTimeout", "ConnectionError", "NetworkError"}
 
 
 class UnreachableError(ModelTimeoutError):
@@ -40,7 +40,7 @@ class UnreachableError(ModelTimeoutError):
 
 
 class BrokenError(ModelError):
-    """The provider failed on its own side (HTTP 5xx); it may be better in a moment."""
+    """The provider failed on its own side (HTTP 5xx, a broken connection); it may be better in a moment."""
 
     retryable = True
 
@@ -56,6 +56,9 @@ def explain(error: Exception, name: ModelName, timeout: float) -> CrossroadsErro
     status = _status(error)
     if status is not None:
         return _by_status(error, status, name, timeout)
+    if any(link in _BROKEN_OFF for link in chain):
+        cure = "Try again in a moment; a prompt that is too long for the server can be the reason."
+        return BrokenError(f"{name.full} broke off the connection ({_first_line(error)}).", cure)
     if any(link in _UNREACHABLE for link in chain):
         cure = f"Check that {_where(name)} is running and that this computer can reach it."
         return UnreachableError(f"{name.full} cannot be reached ({_first_line(error)}).", cure)

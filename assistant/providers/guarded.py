@@ -10,14 +10,13 @@ from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
 
 from assistant.providers.failures import BrokenError, UnreachableError, explain, retry_after
 from assistant.providers.names import ModelName
-from graphs.errors import CrossroadsError, RateLimitedError
+from graphs.errors import CrossroadsError, ModelError, RateLimitedError
 
 LONGEST_WAIT = 20.0
 """Seconds. A provider that asks for more is treated as failed at once."""
@@ -84,10 +83,21 @@ class GuardedChatModel(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - whole answers have no tokens to tell
         **kwargs: Any,
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        failure: CrossroadsError | None = None
+        for source in self._sources:
+            try:
+                result = self._whole(source, messages, stop, kwargs)
+            except CrossroadsError as error:
+                failure = failure or error
+                continue
+            about = _about(source.name, self._sources[0].name, failure)
+            for generation in result.generations:
+                generation.message.response_metadata |= about
+            return result
+        raise _first(failure)
 
     def _stream(
         self,
@@ -102,7 +112,8 @@ class GuardedChatModel(BaseChatModel):
             try:
                 for chunk in self._persist(source, messages, stop, kwargs):
                     if not begun:
-                        yield _about(source.name, self._sources[0].name, failure)
+                        about = _about(source.name, self._sources[0].name, failure)
+                        yield ChatGenerationChunk(message=AIMessageChunk(content="", response_metadata=about))
                         begun = True
                     if run_manager:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -112,8 +123,18 @@ class GuardedChatModel(BaseChatModel):
                 if begun:
                     raise
                 failure = failure or error
-        if failure is not None:
-            raise failure
+        raise _first(failure)
+
+    def _whole(
+        self, source: Source, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> ChatResult:
+        """One source's answer, tried again with back-off."""
+        for attempt in range(self.retries + 1):
+            try:
+                return source.model()._generate(messages, stop=stop, **source.translate(options))
+            except Exception as error:
+                self._wait_or_raise(error, source, attempt)
+        raise AssertionError("the last attempt returns or raises")
 
     def _persist(
         self, source: Source, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
@@ -122,38 +143,51 @@ class GuardedChatModel(BaseChatModel):
         for attempt in range(self.retries + 1):
             begun = False
             try:
-                for chunk in _chunks(source.model(), messages, stop, source.translate(options)):
+                for chunk in _streamed(source.model(), messages, stop, source.translate(options)):
                     begun = True
                     yield chunk
+                if not begun:  # some servers end a stream without a word where they would refuse a plain request
+                    yield from _at_once(source.model(), messages, stop, source.translate(options))
                 return
             except Exception as error:
-                failure = explain(error, source.name, self.timeout)
-                wait = _wait(attempt, retry_after(error))
-                last = attempt == self.retries or wait > LONGEST_WAIT
-                if begun or last or not isinstance(failure, _WORTH_REPEATING):
-                    raise failure from error
-                self._pause(wait)
+                self._wait_or_raise(error, source, self.retries if begun else attempt)
+
+    def _wait_or_raise(self, error: Exception, source: Source, attempt: int) -> None:
+        """Wait before the next try, or raise the typed error where another try cannot help."""
+        failure = explain(error, source.name, self.timeout)
+        wait = _wait(attempt, retry_after(error))
+        if attempt >= self.retries or wait > LONGEST_WAIT or not isinstance(failure, _WORTH_REPEATING):
+            raise failure from error
+        self._pause(wait)
 
 
-def _chunks(
+def _streamed(
     model: BaseChatModel, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
 ) -> Iterator[ChatGenerationChunk]:
     if type(model)._stream is not BaseChatModel._stream:
         yield from model._stream(messages, stop=stop, **options)
-        return
+
+
+def _at_once(
+    model: BaseChatModel, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+) -> Iterator[ChatGenerationChunk]:
+    """A whole answer as one chunk."""
     for generation in model._generate(messages, stop=stop, **options).generations:
         message = generation.message
         whole = AIMessageChunk(**message.model_dump(exclude={"type"}))
         yield ChatGenerationChunk(message=whole, generation_info=generation.generation_info)
 
 
-def _about(used: ModelName, wanted: ModelName, failure: CrossroadsError | None) -> ChatGenerationChunk:
-    """A first chunk without text that says who is writing, and why it is not the one that was asked."""
+def _about(used: ModelName, wanted: ModelName, failure: CrossroadsError | None) -> dict[str, Any]:
+    """Who is writing, and why it is not the one that was asked."""
     about: dict[str, Any] = {"crossroads_model": used.full}
     if failure is not None:
-        why = {"type": failure.type, "message": failure.message}
-        about["crossroads_fallback"] = {"from": wanted.full, "to": used.full, "why": why["message"]}
-    return ChatGenerationChunk(message=AIMessageChunk(content="", response_metadata=about))
+        about["crossroads_fallback"] = {"from": wanted.full, "to": used.full, "why": failure.message}
+    return about
+
+
+def _first(failure: CrossroadsError | None) -> CrossroadsError:
+    return failure or ModelError("No model was asked.", "Set models.chat.")
 
 
 def _wait(attempt: int, asked: float | None) -> float:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 
 from assistant.config import Models, Settings
 from assistant.providers import chat_model
+from assistant.providers.fake import FakeChatModel
 from assistant.providers.guarded import GuardedChatModel
 from graphs.errors import CrossroadsError, MissingKeyError, ModelError, NotFoundError, RefusedError
 
@@ -135,3 +137,29 @@ def test_a_provider_that_asks_for_patience_is_waited_for_and_not_too_long() -> N
 
     assert _wait(0, 3.0) == 3.0
     assert _wait(5, LONGEST_WAIT + 1) > LONGEST_WAIT
+
+
+def test_an_empty_stream_is_asked_again_without_streaming(tmp_path: Path) -> None:
+    model, _ = guarded("fake:echo", tmp_path)
+
+    class Mute(FakeChatModel):
+        def _stream(self, *args: Any, **kwargs: Any) -> Any:
+            yield from ()
+
+        def _generate(self, *args: Any, **kwargs: Any) -> Any:
+            raise RefusedError("refused after all", "no cure")
+
+    model._sources[0]._model = Mute(mode="echo")
+    with pytest.raises(RefusedError, match="after all"):
+        list(model.stream("hello"))
+
+
+def test_a_model_that_cannot_stream_answers_in_one_piece(tmp_path: Path) -> None:
+    from langchain_core.language_models import FakeListChatModel
+
+    class Whole(FakeListChatModel):
+        _stream = BaseChatModel._stream
+
+    model, _ = guarded("fake:echo", tmp_path)
+    model._sources[0]._model = Whole(responses=["all of it"])
+    assert "".join(str(chunk.content) for chunk in model.stream("hello")) == "all of it"

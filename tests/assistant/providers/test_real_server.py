@@ -73,7 +73,9 @@ def test_it_answers_and_counts(model: Any) -> None:
 
 def test_it_streams_what_it_answers(model: Any) -> None:
     chunks = list(model.stream("Hello", max_tokens=8, temperature=0))
-    assert "".join(chunk.text for chunk in chunks) == model.invoke("Hello", max_tokens=8, temperature=0).text
+    whole = model.invoke("Hello", max_tokens=8, temperature=0).text
+    # random weights write random bytes: half a character at the end is shown by one and not by the other
+    assert "".join(chunk.text for chunk in chunks).rstrip("\ufffd") == whole.rstrip("\ufffd")
     assert any(chunk.usage_metadata for chunk in chunks)
 
 
