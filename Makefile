@@ -2,7 +2,10 @@
 #   make run      set up, then serve the page and print its address      (make run ARGS="--port 8000")
 #   make test     set up, then run every test                            (make test ARGS="tests/graphs -k route")
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3 || echo python3)
+# the first of these that really runs and is 3.11 or 3.12; set-up says what is wrong where there is none
+PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo $$python && exit; done; echo python3)
 BIN := .venv/bin
 ARGS ?=
 
