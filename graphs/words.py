@@ -74,9 +74,10 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 
 def first_repeat(text: str) -> int | None:
-    """Where a finished sentence begins that was said before, word for word; None where none was.
+    """Where a text begins to loop; None where it does not.
 
-    Small models fall into loops; what comes after the first repeated sentence is worth nothing.
+    That is where a finished sentence begins that was said before, word for word, or the second of three equal phrases
+    in a row at the end. Small models fall into such loops; nothing that follows is worth reading.
     """
     said: set[str] = set()
     for start, end in sentence_spans(text):
@@ -84,6 +85,15 @@ def first_repeat(text: str) -> int | None:
         if sentence in said and (end < len(text) or text[end - 1] in ".!?…"):
             return start
         said.add(sentence)
+    return _phrase_loop(text)
+
+
+def _phrase_loop(text: str) -> int | None:
+    found = list(_WORD.finditer(text))[-60:]
+    tokens = [match.group().lower() for match in found]
+    for length in range(3, len(tokens) // 3 + 1):
+        if tokens[-length:] == tokens[-2 * length : -length] == tokens[-3 * length : -2 * length]:
+            return found[-2 * length].start()
     return None
 
 

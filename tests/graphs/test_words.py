@@ -45,6 +45,8 @@ def test_coverage_counts_content_words_only() -> None:
         ("One is so. Two is so. One is so. Three.", "One is so. Two is so. "),
         ("One is so. One is s", "One is so. One is s"),
         ("One is so. Two is so.", "One is so. Two is so."),
+        ("Autumn: a leaf left alone, a leaf left alone, a leaf left alone", "Autumn: a leaf left alone, "),
+        ("very very very good", "very very very good"),
     ],
 )
 def test_a_loop_is_cut_where_it_begins(text: str, kept: str) -> None:
