@@ -1,6 +1,8 @@
 # Crossroads from a clone. Needs Python 3.11 or 3.12 and make; everything else is fetched into .venv, .setup and the cache.
 #   make run      set up, then serve the page and print its address      (make run ARGS="--port 8000")
 #   make test     set up, then run every test                            (make test ARGS="tests/graphs -k route")
+#   make check    set up, then check format, lint and types              (make format mends what it can)
+#   make bench    set up, then measure, an hour or more                  (make bench NAME=engines ARGS="--quick")
 
 # the first of these that really runs and is 3.11 or 3.12; set-up says what is wrong where there is none
 PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
@@ -8,6 +10,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 	&& echo $$python && exit; done; echo python3)
 BIN := .venv/bin
 ARGS ?=
+NAME ?=
+BENCHES := engines overhead ingest citations evidence kill
 
 .PHONY: run test setup setup-test check format bench lock clean
 .DEFAULT_GOAL := run
@@ -38,7 +42,8 @@ format: setup-test
 
 bench:
 	@$(PYTHON) scripts/setup.py bench
-	@$(BIN)/python bench $(ARGS)
+	@status=0; for name in $(or $(NAME),$(BENCHES)); do \
+	echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py $(ARGS) || status=1; done; exit $$status
 
 lock:
 	@$(PYTHON) scripts/lock.py
