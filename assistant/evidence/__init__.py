@@ -28,8 +28,8 @@ def open_reader(settings: Settings, encoder: Encoder | None = None) -> Reader | 
         return None
 
 
-def open_checker(settings: Settings, encoder: Encoder, reader: Reader | None = None) -> Checker:  # noqa: ARG001
-    """The grounding checker; it needs no model of its own beside the encoder."""
+def open_checker(settings: Settings, encoder: Encoder | None = None, reader: Reader | None = None) -> Checker:  # noqa: ARG001
+    """The grounding checker; it looks at words, not at vectors, and takes a few milliseconds."""
     from assistant.evidence.checker import FeatureChecker
 
-    return FeatureChecker(encoder)
+    return FeatureChecker()

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 from graphs.answer import Grounding, SentenceSupport, SupportLabel
-from graphs.context import Encoder
 from graphs.words import sentence_spans
 from training.grounding.features import Sentence
 from training.grounding.model import GroundingModel
@@ -26,15 +25,14 @@ def shipped_model() -> GroundingModel:
 class FeatureChecker:
     """Judges each sentence by its features; a copy of evidence is always supported, a wrong number never."""
 
-    def __init__(self, encoder: Encoder, model: GroundingModel | None = None) -> None:
-        self._encoder = encoder
+    def __init__(self, model: GroundingModel | None = None) -> None:
         self._model = model or shipped_model()
 
     def check(self, text: str, evidence: Sequence[str]) -> Grounding:
         """The grounding of `text`, scored as its weakest sentence; with no evidence every sentence is unsupported."""
         spans = [span for span in sentence_spans(text) if Sentence(text[span[0] : span[1]]).tokens]
         texts = [text[start:end] for start, end in spans]
-        scores = self._model.scores(texts, [part for part in evidence if part.strip()], self._encoder)
+        scores = self._model.scores(texts, [part for part in evidence if part.strip()])
         judged = [
             SentenceSupport(text=sentence, start=start, end=end, score=score, supported=score >= SUPPORTED)
             for sentence, (start, end), score in zip(texts, spans, scores, strict=True)

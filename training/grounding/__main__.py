@@ -9,7 +9,6 @@ from pathlib import Path
 
 import yaml
 
-from training.grounding.encoder import TorchEncoder
 from training.grounding.train import load_recipe, train_grounding
 
 
@@ -21,8 +20,7 @@ def main() -> int:
     arguments = parser.parse_args()
     overrides = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in arguments.set)}
     recipe = load_recipe(arguments.recipe, overrides)
-    encoder = TorchEncoder(recipe.base, recipe.threads)
-    metrics = train_grounding(recipe, encoder, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+    metrics = train_grounding(recipe, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     print(json.dumps(metrics, indent=2))  # noqa: T201
     return 0
 

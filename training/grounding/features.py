@@ -1,4 +1,6 @@
-"""What can be measured of a sentence against its evidence: words, numbers, names, order, negation, meaning.
+"""What can be measured of a sentence against its evidence: words, numbers, names, order, negation.
+
+Nearness in meaning (cosine of sentence embeddings) was tried: it added nothing to these and cost a model call.
 
 Shared by training and by the checker that ships, so that both see the same numbers.
 """
@@ -11,9 +13,6 @@ from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from itertools import pairwise
 
-import numpy as np
-
-from graphs.context import Encoder
 from graphs.words import STOP_WORDS, sentence_spans, stem
 from training.opposites import OPPOSITES
 
@@ -35,8 +34,6 @@ _NUMBER_WORDS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "
 _MOST_ORDERED = 60
 _NEAR = 0.6
 """Share of a clause's words that another must have to count as where it was taken from."""
-_PLACES = 3
-"""How many of the likeliest places of the evidence are compared by meaning."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,6 @@ class Features:
     """1 where the sentence speaks of the speaker or to the listener."""
     length: float
     """Number of words, 1 from 40 on."""
-    meaning: float
-    """Cosine to the nearest of the likeliest places, at least 0."""
 
     def values(self) -> tuple[float, ...]:
         """The numbers, in order."""
@@ -188,14 +183,6 @@ class Places:
         self.pairs = set[tuple[str, str]]().union(*(sentence.pairs for sentence in self.sentences))
         self.copies = [f" {' '.join(Sentence(text).tokens)} " for text in evidence]
 
-    def likeliest(self, sentence: Sentence, rarity: Rarity, most: int) -> list[Sentence]:
-        """The windows that share most of a sentence's words by rarity, best first; of equals the shorter."""
-
-        def shared(window: Sentence) -> tuple[float, int]:
-            return (sum(rarity.of(word) for word in sentence.stems & window.stems), -len(window.tokens))
-
-        return sorted(self.windows, key=shared, reverse=True)[:most]
-
     def verbatim(self, sentence: Sentence) -> bool:
         """Whether the sentence stands word for word in the evidence, and no negation just before it is left out."""
         wanted = f" {' '.join(sentence.tokens)} "
@@ -209,30 +196,9 @@ class Places:
         return False
 
 
-def measure_all(sentences: Sequence[Sentence], places: Places, rarity: Rarity, encoder: Encoder) -> list[Features]:
-    """The features of each sentence; every text is encoded once, in one batch. `places` must not be empty."""
-    likely = [places.likeliest(sentence, rarity, _PLACES) for sentence in sentences]
-    meanings = _meanings(sentences, likely, encoder)
-    return [
-        measure(sentence, places, found[0], rarity, meaning)
-        for sentence, found, meaning in zip(sentences, likely, meanings, strict=True)
-    ]
-
-
-def _meanings(sentences: Sequence[Sentence], likely: Sequence[Sequence[Sentence]], encoder: Encoder) -> list[float]:
-    """The highest cosine of each sentence to its likely places."""
-    texts = list(dict.fromkeys(text.text for group in [sentences, *likely] for text in group))
-    if not texts:
-        return []
-    vectors = dict(zip(texts, np.asarray(encoder.embed_documents(texts), dtype=np.float32), strict=True))
-    return [
-        max(float(vectors[sentence.text] @ vectors[place.text]) for place in places)
-        for sentence, places in zip(sentences, likely, strict=True)
-    ]
-
-
-def measure(sentence: Sentence, places: Places, best: Sentence, rarity: Rarity, meaning: float) -> Features:
-    """The features of one sentence; `best` is its likeliest place, `meaning` a cosine computed in batch."""
+def measure(sentence: Sentence, places: Places, rarity: Rarity) -> Features:
+    """The features of one sentence; `places` must not be empty."""
+    best = _nearest(sentence, places.windows, rarity)
     single = _nearest(sentence, [each for each in places.sentences if each.text in best.text] or [best], rarity)
     missing = sentence.plain - places.stems
     names = sentence.names(rarity)
@@ -250,7 +216,6 @@ def measure(sentence: Sentence, places: Places, best: Sentence, rarity: Rarity, 
         opposite=float(_opposed(sentence, single)),
         personal=float(any(token in _PERSONAL for token in sentence.tokens)),
         length=min(1.0, len(sentence.tokens) / 40),
-        meaning=max(0.0, min(1.0, meaning)),
     )
 
 

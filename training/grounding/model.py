@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphs.context import Encoder
-from training.grounding.features import NAMES, Features, Places, Rarity, Sentence, measure_all
+from training.grounding.features import NAMES, Features, Places, Rarity, Sentence, measure
 
 WRONG_NUMBER, WRONG_NAME, TURNED, REORDERED = 0.2, 0.3, 0.3, 0.4
 """The most a sentence can score with a number or a name the evidence lacks, negated where the evidence is not, or
@@ -46,16 +45,16 @@ class GroundingModel:
         }
         path.write_text(json.dumps(value, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def scores(self, texts: Sequence[str], evidence: Sequence[str], encoder: Encoder) -> list[float]:
+    def scores(self, texts: Sequence[str], evidence: Sequence[str]) -> list[float]:
         """How likely each sentence is supported, 0–1: a copy is 1, and without evidence all are 0."""
         places = Places(evidence)
         if not places.windows:
             return [0.0] * len(texts)
         sentences = [Sentence(text) for text in texts]
-        copied = [places.verbatim(sentence) for sentence in sentences]
-        rest = [sentence for sentence, copy in zip(sentences, copied, strict=True) if not copy]
-        judged = iter(measure_all(rest, places, self.rarity, encoder))
-        return [1.0 if copy else round(self.score(next(judged)), 4) for copy in copied]
+        return [
+            1.0 if places.verbatim(sentence) else round(self.score(measure(sentence, places, self.rarity)), 4)
+            for sentence in sentences
+        ]
 
     def score(self, features: Features) -> float:
         """The logistic chance, held down where a number, a name, a negation or the order of words is wrong."""

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from eval.squad import auc
-from graphs.context import Encoder
 from graphs.words import sentence_spans
 from training.grounding.data import Claim, load_claims, make_swaps, rarity_of
-from training.grounding.features import NAMES, Features, Places, Rarity, Sentence, measure_all
+from training.grounding.features import NAMES, Features, Places, Rarity, Sentence, measure
 from training.grounding.model import GroundingModel
 from training.reader.data import data_folder, read_jsonl
 
@@ -34,7 +33,6 @@ class GroundingRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    base: Path
     out: Path
     seed: int = 7
     held_out: float = Field(default=0.3, gt=0, lt=1)
@@ -42,7 +40,6 @@ class GroundingRecipe(BaseModel):
     swaps: int = Field(default=1200, ge=0)
     vocabulary: int = Field(default=6000, ge=100)
     regularisation: float = Field(default=1.0, gt=0)
-    threads: int = Field(default=0, ge=0)
 
 
 def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> GroundingRecipe:
@@ -50,7 +47,7 @@ def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> Groundin
     return GroundingRecipe(**{**yaml.safe_load(path.read_text(encoding="utf-8")), **(overrides or {})})
 
 
-def train_grounding(recipe: GroundingRecipe, encoder: Encoder, report: Callable[[str], None] = print) -> dict[str, Any]:
+def train_grounding(recipe: GroundingRecipe, report: Callable[[str], None] = print) -> dict[str, Any]:
     """Learn, judge on held-out sources, write `model.json` and `metrics.json` to `recipe.out`; returns the metrics."""
     folder = data_folder()
     claims = load_claims(folder, recipe.rows, recipe.seed)
@@ -59,7 +56,7 @@ def train_grounding(recipe: GroundingRecipe, encoder: Encoder, report: Callable[
         [claim.evidence for claim in claims if not claim.held_out(recipe.held_out)] + squad, recipe.vocabulary
     )
     claims += make_swaps(squad, recipe.swaps, recipe.seed)
-    measured = measure_claims(claims, rarity, encoder, report)
+    measured = measure_claims(claims, rarity, report)
     learn = [n for n, claim in enumerate(claims) if not claim.held_out(recipe.held_out)]
     model = fit([claims[n] for n in learn], [measured[n] for n in learn], rarity, recipe)
     held = [n for n, claim in enumerate(claims) if claim.held_out(recipe.held_out)]
@@ -67,7 +64,7 @@ def train_grounding(recipe: GroundingRecipe, encoder: Encoder, report: Callable[
         "held_out": judge(model, [claims[n] for n in held], [measured[n] for n in held]),
         "trained_on": dict(Counter(claims[n].group for n in learn)),
         "weights": dict(zip(NAMES, model.weights, strict=True)),
-        "recipe": recipe.model_dump(mode="json", exclude={"base", "out"}),
+        "recipe": recipe.model_dump(mode="json", exclude={"out"}),
     }
     recipe.out.mkdir(parents=True, exist_ok=True)
     model.save(recipe.out / "model.json")
@@ -76,7 +73,7 @@ def train_grounding(recipe: GroundingRecipe, encoder: Encoder, report: Callable[
 
 
 def measure_claims(
-    claims: Sequence[Claim], rarity: Rarity, encoder: Encoder, report: Callable[[str], None]
+    claims: Sequence[Claim], rarity: Rarity, report: Callable[[str], None]
 ) -> list[list[Features | None]]:
     """The features of every sentence of every claim; None for a sentence copied from the evidence."""
     measured: list[list[Features | None]] = []
@@ -87,7 +84,7 @@ def measure_claims(
         texts = [claim.text[start:end] for start, end in sentence_spans(claim.text)]
         sentences = [sentence for sentence in map(Sentence, texts) if sentence.tokens]
         rest = [sentence for sentence in sentences if not places.verbatim(sentence)]
-        features = measure_all(rest, places, rarity, encoder) if places.windows and rest else []
+        features = [measure(sentence, places, rarity) for sentence in rest] if places.windows else []
         measured.append([*features, *[None] * (len(sentences) - len(rest))])
     return measured
 
@@ -127,7 +124,7 @@ def _instances(
 
 def judge(
     model: GroundingModel, claims: Sequence[Claim], measured: Sequence[Sequence[Features | None]]
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, float | None]]:
     """Balanced accuracy at 0.5, AUC and calibration error by set, on whole responses (their weakest sentence)."""
     scores = np.array([min((model.score(f) if f else 1.0 for f in found), default=0.0) for found in measured])
     labels = np.array([claim.supported for claim in claims])
@@ -138,7 +135,7 @@ def judge(
     return found
 
 
-def _figures(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> dict[str, float]:
+def _figures(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> dict[str, float | None]:
     kept, low, high = scores[labels] >= 0.5, *_interval(scores, labels)
     refused = scores[~labels] < 0.5
     parts = [float(part.mean()) for part in (kept, refused) if len(part)]
@@ -146,9 +143,9 @@ def _figures(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> dict[str
         "balanced_accuracy": round(100 * sum(parts) / len(parts), 2),
         "low": round(100 * low, 2),
         "high": round(100 * high, 2),
-        "supported_kept": round(100 * float(kept.mean()), 2) if len(kept) else float("nan"),
-        "unsupported_found": round(100 * float(refused.mean()), 2) if len(refused) else float("nan"),
-        "auc": round(auc(scores[labels].tolist(), scores[~labels].tolist()), 4),
+        "supported_kept": round(100 * float(kept.mean()), 2) if len(kept) else None,
+        "unsupported_found": round(100 * float(refused.mean()), 2) if len(refused) else None,
+        "auc": round(auc(scores[labels].tolist(), scores[~labels].tolist()), 4) if len(parts) == 2 else None,
         "ece": round(calibration_error(scores, labels), 4),
         "n": len(labels),
         "supported": int(labels.sum()),

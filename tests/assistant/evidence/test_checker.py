@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import pytest
@@ -11,7 +10,6 @@ from assistant.config import load_settings
 from assistant.evidence import open_checker
 from assistant.evidence.checker import FeatureChecker
 from graphs.answer import Grounding
-from graphs.errors import CrossroadsError
 
 EVIDENCE = [
     "The Aurora kettle was designed by Maria Lindgren in 1998. It holds 1.7 litres and boils in four minutes. "
@@ -21,23 +19,9 @@ EVIDENCE = [
 ]
 
 
-class WordsEncoder:
-    """Vectors of hashed words: enough for nearness, the same everywhere."""
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [self.embed_query(text) for text in texts]
-
-    def embed_query(self, text: str) -> list[float]:
-        vector = [0.0] * 256
-        for word in text.lower().split():
-            vector[sum(word.strip(".,;").encode()) % 256] += 1.0
-        size = math.sqrt(sum(value * value for value in vector)) or 1.0
-        return [value / size for value in vector]
-
-
 @pytest.fixture(scope="module")
 def checker() -> FeatureChecker:
-    return FeatureChecker(WordsEncoder())
+    return FeatureChecker()
 
 
 @pytest.mark.parametrize(
@@ -155,15 +139,5 @@ def test_the_order_of_the_evidence_does_not_matter(checker: FeatureChecker) -> N
     assert scores[0] == pytest.approx(scores[1], abs=1e-6)
 
 
-@pytest.mark.models
-def test_with_the_real_encoder_copies_hold_and_swaps_do_not() -> None:
-    from assistant.providers import embeddings
-
-    settings = load_settings()
-    try:
-        checker = open_checker(settings, embeddings(settings.models.embedding, settings))
-        right = checker.check("The kettle holds 1.7 litres and boils within four minutes.", EVIDENCE)
-    except (CrossroadsError, RuntimeError) as error:
-        pytest.skip(f"the embedding model is not here ({error}); `crossroads models pull` fetches it")
-    wrong = checker.check("The kettle holds 2.7 litres and boils within four minutes.", EVIDENCE)
-    assert (right.label, wrong.label) == ("supported", "unsupported")
+def test_the_application_opens_this_checker() -> None:
+    assert isinstance(open_checker(load_settings()), FeatureChecker)

@@ -1,0 +1,168 @@
+"""The reader's recipe, its report, and a whole tiny run: interrupted, continued, ended by the clock."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from eval.squad import Judged
+from graphs.errors import SettingsError
+from training.reader.data import Row
+from training.reader.reading import Found
+from training.reader.recipe import ReaderRecipe, Repeats, load_recipe
+from training.reader.report import Read, calibrate, cross_judged, squad_report, with_interval
+
+RECIPE = Path(__file__).parents[2] / "training" / "recipes" / "reader.yaml"
+
+
+def _read(number: int, answerable: bool, judged: float) -> Read:
+    row = Row("q", f"context {number}", 0, 7 if answerable else 0, "dev", answers=("context",) if answerable else ())
+    return Read(row, Found(0, 0, -1.0, judged), "context")
+
+
+READS = [_read(n, n % 2 == 0, (1.0 if n % 2 == 0 else -1.0) + 0.01 * (n % 7)) for n in range(80)]
+
+
+def test_the_recipe_in_the_repository_loads() -> None:
+    assert load_recipe(RECIPE, {"steps": 5}).steps == 5
+
+
+def test_an_unknown_key_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match="stepz"):
+        load_recipe(RECIPE, {"stepz": 5})
+
+
+def test_calibration_puts_the_bar_between_the_two_kinds() -> None:
+    calibration = calibrate(READS)
+    chances = [(calibration.chance(read.found), read.row.answerable) for read in READS]
+    assert all((chance >= 0.5) == answerable for chance, answerable in chances)
+
+
+def test_rows_are_judged_by_the_other_half() -> None:
+    report = squad_report(cross_judged(READS))
+    assert (report["f1"]["value"], report["kept"]["value"], report["refused"]["value"]) == (100.0, 100.0, 100.0)
+    assert (report["n"], report["impossible"]) == (80, 40)
+
+
+def test_intervals_hold_the_value_and_are_wider_where_rows_hang_together() -> None:
+    alone = [Judged("x", 1.0, ("x",) if n % 2 else ("y",), f"g{n}") for n in range(100)]
+    together = [Judged("x", 1.0, ("x",) if n // 10 % 2 else ("y",), f"g{n // 10}") for n in range(100)]
+
+    def share(rows: object) -> float:
+        return 100.0 * sum(row.answers == ("x",) for row in rows) / len(rows)  # type: ignore[attr-defined, arg-type]
+
+    narrow, wide = with_interval(alone, share), with_interval(together, share)
+    assert narrow["low"] < narrow["value"] == 50.0 < narrow["high"]
+    assert wide["high"] - wide["low"] > 1.5 * (narrow["high"] - narrow["low"])
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReaderRecipe:
+    """A recipe over made-up data and a two-layer encoder of 16 dimensions."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import BertConfig, BertModel
+
+    words = ["[PAD]", *[f"[u{n}]" for n in range(1, 101)], "[CLS]", "[SEP]"]
+    words += [f"w{n}" for n in range(60)] + ["who", "when", "is", "[UNK]"]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))  # type: ignore[arg-type, call-arg]
+    tokenizer.pre_tokenizer = Whitespace()  # type: ignore[assignment]
+    base = tmp_path / "base"
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=len(vocabulary), **shape)).save_pretrained(base)
+    tokenizer.save(str(base / "tokenizer.json"))
+    data = tmp_path / "data"
+    data.mkdir()
+    files = ("squad_train", "qa_extractive_train", "qa_unanswerable_derived", "rc_extra_train", "squad_dev")
+    for file in files:
+        with gzip.open(data / f"{file}.jsonl.gz", "wt", encoding="utf-8") as lines:
+            for n in range(24):
+                context = " ".join(f"w{(n + place) % 60}" for place in range(20))
+                impossible = file == "qa_unanswerable_derived" or (file.startswith("squad") and n % 2 == 1)
+                row = {"question": f"who is w{n} {n}", "context": context, "title": "t", "is_impossible": impossible}
+                row |= {"answers": [] if impossible else [context.split()[3]], "answer_in_context": True}
+                lines.write(json.dumps(row) + "\n")
+    monkeypatch.setenv("CROSSROADS_DATA", str(data))
+    return ReaderRecipe(
+        name="tiny",
+        base=base,
+        out=tmp_path / "out",
+        repeats=Repeats(squad_answerable=1),
+        near_negatives=4,
+        perturbed=4,
+        max_tokens=64,
+        batch_tokens=400,
+        warmup_steps=2,
+        steps=12,
+        checkpoint_every=4,
+        evaluate_every=6,
+        evaluate_rows=8,
+        threads=1,
+    )
+
+
+def _weights(recipe: ReaderRecipe) -> dict[str, object]:
+    from safetensors.torch import load_file
+
+    found = load_file(str(recipe.out / "checkpoint.safetensors"))
+    return {name: value for name, value in found.items() if name.startswith("weight/")}
+
+
+def test_a_run_interrupted_and_continued_ends_where_a_whole_run_does(tiny: ReaderRecipe) -> None:
+    import torch
+
+    from training.reader.train import train_reader
+
+    whole = tiny.model_copy(update={"out": tiny.out / "whole", "cooldown": 0.0})
+    train_reader(whole, lambda _: None)
+    parts = tiny.model_copy(update={"out": tiny.out / "parts", "cooldown": 0.0})
+    said: list[str] = []
+    train_reader(parts.model_copy(update={"steps": 8}), said.append)
+    record = train_reader(parts, said.append)
+    assert "continuing at step 8" in said
+    assert record["steps"] == 12
+    one, other = _weights(whole), _weights(parts)
+    assert all(torch.equal(one[name], other[name]) for name in one)  # type: ignore[arg-type]
+
+
+def test_word_embeddings_stay_those_of_the_base_and_are_not_saved(tiny: ReaderRecipe) -> None:
+    from training.reader.model import FROZEN
+    from training.reader.train import train_reader
+
+    train_reader(tiny, lambda _: None)
+    assert f"weight/{FROZEN}" not in _weights(tiny)
+    assert f"weight/{FROZEN.replace('word', 'position')}" in _weights(tiny)
+
+
+def test_a_run_past_its_deadline_cools_down_and_ends_early(tiny: ReaderRecipe) -> None:
+    from training.reader.train import train_reader
+
+    late = tiny.model_copy(update={"steps": 100_000, "minutes": 0.005, "evaluate_rows": 0})
+    record = train_reader(late, lambda _: None)
+    assert record["cooldown_step"] >= 0
+    assert record["steps"] < 100_000
+
+
+def test_two_workers_learn_as_one_does(tiny: ReaderRecipe) -> None:
+    import torch
+
+    from training.reader.train import train_reader
+
+    runs = [tiny.model_copy(update={"workers": n, "dropout": 0.0, "out": tiny.out / str(n)}) for n in (1, 2)]
+    records = [train_reader(run, lambda _: None) for run in runs]
+    assert records[0]["examples"] == records[1]["examples"]
+    one, two = (_weights(run)["weight/span.weight"] for run in runs)
+    assert torch.allclose(one, two, atol=5e-3)  # type: ignore[arg-type]
+
+
+def test_the_data_folder_must_be_named(tiny: ReaderRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training.reader.train import train_reader
+
+    monkeypatch.setenv("CROSSROADS_DATA", "nowhere")
+    with pytest.raises(SettingsError, match="'nowhere'"):
+        train_reader(tiny, lambda _: None)
