@@ -20,6 +20,7 @@ import torch
 import yaml
 
 from eval.squad import Figures, Judged, auc, best_threshold, curve, figures
+from training.reader.card import card
 from training.reader.data import Row, Tokens, data_folder, read_jsonl, to_row
 from training.reader.model import ReaderNetwork
 from training.reader.reading import Calibration, Found, best_span, cut, pad
@@ -179,7 +180,7 @@ def multi_passage_report(
 def ship(
     network: ReaderNetwork, calibration: Calibration, metrics: dict[str, Any], recipe: ReaderRecipe, to: Path
 ) -> None:
-    """Write `reader-N.safetensors` (fp16, each under 16 MiB), `reader.json` and `metrics.json`."""
+    """Write `reader-N.safetensors` (fp16, each under 16 MiB), `reader.json` and, where there are metrics, the card."""
     from safetensors.torch import save_file
 
     to.mkdir(parents=True, exist_ok=True)
@@ -195,9 +196,11 @@ def ship(
     for number, tensors in enumerate(shards, 1):
         save_file(tensors, str(to / f"reader-{number}.safetensors"))
     sizes = {"max_tokens": recipe.max_tokens, "overlap": OVERLAP, "max_question_tokens": recipe.max_question_tokens}
-    card = {"base": "all-minilm-l6-v2", "calibration": asdict(calibration), **sizes}
-    (to / "reader.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    settings = {"base": "all-minilm-l6-v2", "calibration": asdict(calibration), **sizes}
+    (to / "reader.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     (to / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    if metrics:
+        (to / "CARD.md").write_text(card(metrics), encoding="utf-8")
 
 
 def report_run(recipe: ReaderRecipe, questions: int = 150) -> tuple[ReaderNetwork, Calibration, dict[str, Any]]:
