@@ -16,8 +16,8 @@ from .places import ENVIRONMENT, LOCK, PYTHON, ROOT
 
 PROFILES: dict[str, tuple[str, ...]] = {
     "run": ("providers",),
-    "test": ("providers", "chroma", "dev"),
-    "bench": ("providers", "chroma", "dev", "bench"),
+    "test": ("providers", "chroma", "train", "dev"),
+    "bench": ("providers", "chroma", "train", "dev", "bench"),
 }
 """What each `make` goal needs of the extras in pyproject.toml."""
 
