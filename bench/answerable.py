@@ -1,11 +1,11 @@
-"""Fit and judge the reader without weights (`graphs/reading.py`): can meaning and shared words tell an answer?
+"""How well does reading without a trained reader (`graphs/reading.py`) tell passages that answer from others?
 
     python bench/answerable.py --rows 30     a dry run
     python bench/answerable.py               the real one
 
-Fitted on `squad_train`, judged on `squad_dev` (other articles). Three kinds of passage do not answer: `near`, another
-passage of the same article; `far`, of any article; `impossible`, the passage a person wrote an impossible question on.
-The last cannot be told by these measures (their AUC says so) and are left out of the fit.
+On `squad_dev`. Three kinds of passage do not answer: `near`, another passage of the same article; `far`, of any
+article; `impossible`, the passage a person wrote an impossible question on. Beside it, on the project's own
+questions (`docs/questions.jsonl`), the answerable and the unanswerable ones; the weights were set looking at these.
 """
 
 from __future__ import annotations
@@ -16,75 +16,88 @@ import json
 import os
 import random
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from graphs.reading import windows  # noqa: E402
+from graphs.answer import Passage  # noqa: E402
+from graphs.reading import read_by_meaning  # noqa: E402
 from graphs.words import coverage  # noqa: E402
-
-Row = tuple[str, list[float]]
-"""The kind of passage, and its measures: meaning and coverage."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=300)
     options = parser.parse_args()
-    encoder = _encoder()
-    train, dev = _measured("squad_train", options.rows, encoder), _measured("squad_dev", options.rows, encoder)
-    fit = [row for row in train if row[0] != "impossible"]
-    model = LogisticRegression(C=10).fit([row[1] for row in fit], [row[0] == "answers" for row in fit])
-    chances = model.predict_proba([row[1] for row in dev])[:, 1]
-    kinds = np.array([row[0] for row in dev])
-    print(
-        json.dumps({"weights": model.coef_[0].tolist(), "bias": float(model.intercept_[0]), **_judge(kinds, chances)})
-    )
-    return 0
-
-
-def _encoder() -> Any:
     from assistant.config import load_settings
     from assistant.providers import embeddings
 
     settings = load_settings()
-    return embeddings(settings.models.embedding, settings)
+    encoder = embeddings(settings.models.embedding, settings)
+    found = [(kind, _chance(question, text, encoder)) for kind, question, text in _pairs(options.rows)]
+    kinds, chances = np.array([kind for kind, _ in found]), np.array([chance for _, chance in found])
+    print(json.dumps({"squad_dev": _judge(kinds, chances), "own_questions": _own()}))
+    return 0
 
 
-def _measured(name: str, count: int, encoder: Any) -> list[Row]:
+def _chance(question: str, text: str, encoder: Any) -> float:
+    passage = Passage(chunk_id="", document_id="", source="", title="", text=text, start=0, end=len(text))
+    return read_by_meaning(question, [passage], encoder)[0].answerable
+
+
+def _pairs(count: int) -> list[tuple[str, str, str]]:
+    """Kind, question and passage."""
     folder = Path(os.environ.get("CROSSROADS_DATA", ROOT.parent / "shared" / "data"))
-    with gzip.open(folder / f"{name}.jsonl.gz", "rt") as lines:
+    with gzip.open(folder / "squad_dev.jsonl.gz", "rt") as lines:
         rows = [json.loads(line) for line in lines]
     draw = random.Random(0)  # noqa: S311 - a sample, no secret
     draw.shuffle(rows)
     contexts = sorted({(row["title"], row["context"]) for row in rows})
-    found: list[Row] = []
+    pairs = []
     for row in rows[:count]:
-        kind = "impossible" if row["is_impossible"] else "answers"
-        pairs = [(kind, row["context"])]
-        if kind == "answers":
+        question = row["question"]
+        pairs.append(("impossible" if row["is_impossible"] else "answers", question, row["context"]))
+        if not row["is_impossible"]:
             others = [item for item in contexts if row["answers"][0].lower() not in item[1].lower()]
             same = [text for title, text in others if title == row["title"]]
-            handful = draw.sample(same, min(8, len(same)))
-            pairs += [("near", max(handful, key=lambda text: coverage(row["question"], [text])))] if handful else []
-            pairs.append(("far", draw.choice(others)[1]))
-        found += [(kind, _measures(row["question"], text, encoder)) for kind, text in pairs]
-    return found
+            if same:
+                handful = draw.sample(same, min(8, len(same)))
+                pairs.append(("near", question, max(handful, key=lambda text: coverage(question, [text]))))
+            pairs.append(("far", question, draw.choice(others)[1]))
+    return pairs
 
 
-def _measures(question: str, passage: str, encoder: Any) -> list[float]:
-    texts = [passage[start:end] for start, end in windows(passage)]
-    vectors = np.asarray(encoder.embed_documents([question, *texts]))
-    return [float((vectors[1:] @ vectors[0]).max()), coverage(question, [passage])]
+def _own() -> dict[str, float]:
+    """On the documentation: how many answerable questions keep a passage, how many others keep none."""
+    from assistant.app import open_assistant
+    from assistant.config import load_settings
+
+    with (ROOT / "docs" / "questions.jsonl").open() as lines:
+        rows = [json.loads(line) for line in lines]
+    with tempfile.TemporaryDirectory() as home:
+        settings = load_settings({"home": home, "store.linger": 1.0})
+        with open_assistant(settings) as assistant:
+            assistant.documentation.get()
+            encoder, retriever = assistant.resources.embeddings.get(), assistant.knowledge.retriever()
+            kept = []
+            for row in rows:
+                found = [Passage(text=d.page_content, **d.metadata) for d in retriever.invoke(row["input"])]
+                best = max(reading.answerable for reading in read_by_meaning(row["input"], found, encoder))
+                kept.append((row["metadata"]["answerable"], best >= 0.5))
+    answerable, other = [k for a, k in kept if a], [k for a, k in kept if not a]
+    return {
+        "answerable": len(answerable), "kept": round(sum(answerable) / len(answerable), 3),
+        "unanswerable": len(other), "refused": round(1 - sum(other) / len(other), 3),
+    }  # fmt: skip
 
 
-def _judge(kinds: np.ndarray, chances: np.ndarray) -> dict[str, Any]:
+def _judge(kinds: Any, chances: Any) -> dict[str, Any]:
     answers = chances[kinds == "answers"]
     others = {kind: chances[kinds == kind] for kind in ("near", "far", "impossible")}
     auc = {

@@ -1,8 +1,4 @@
-"""A reader without weights of its own: which sentences mean most like the question, and share its words.
-
-It serves where no trained reader is there, and beside one for questions that ask for an explanation, which
-extractive readers were not trained to answer.
-"""
+"""Reading without a trained reader: which sentences mean most like the question, and share its words."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from graphs.answer import Passage
 from graphs.context import Encoder, Reading
 from graphs.words import coverage, sentence_spans, words
 
@@ -44,30 +41,27 @@ def adjoin(text: str, one: tuple[int, int], two: tuple[int, int]) -> bool:
     return not between.strip() and "\n\n" not in between.replace(" ", "")
 
 
-class SimilarityReader:
-    """Reads by meaning: the window of one or two sentences nearest to the question."""
+def read_by_meaning(question: str, passages: Sequence[Passage], encoder: Encoder) -> list[Reading]:
+    """One reading for each passage: its window of one or two sentences that is nearest to the question."""
+    cut = [windows(passage.text) for passage in passages]
+    texts = [passage.text[low:high] for passage, spans in zip(passages, cut, strict=True) for low, high in spans]
+    unknown = [passage.text for passage in passages if not passage.similarity]
+    vectors = encoder.embed_documents([question, *texts, *unknown])
+    alike = iter([sum(a * b for a, b in zip(vectors[0], other, strict=True)) for other in vectors[1:]])
+    windowed = [[(next(alike), span) for span in spans] for spans in cut]
+    whole = [passage.similarity or next(alike) for passage in passages]
+    return [_reading(question, *found) for found in zip(passages, windowed, whole, strict=True)]
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
 
-    def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
-        """One reading for each passage; the chance is a logistic curve over meaning and shared words."""
-        cut = [windows(passage) for passage in passages]
-        texts = [passage[start:end] for passage, spans in zip(passages, cut, strict=True) for start, end in spans]
-        if not texts:
-            return [Reading(answerable=0.0, start=0, end=0, text="") for _ in passages]
-        vectors = self._encoder.embed_documents([question, *texts])
-        meanings = iter([sum(a * b for a, b in zip(vectors[0], other, strict=True)) for other in vectors[1:]])
-        return [
-            self._reading(question, passage, [(next(meanings), span) for span in spans])
-            for passage, spans in zip(passages, cut, strict=True)
-        ]
+def _reading(question: str, passage: Passage, found: list[tuple[float, tuple[int, int]]], similarity: float) -> Reading:
+    """The chance is a logistic curve over meaning (of window and passage) and the question's words that are there.
 
-    def _reading(self, question: str, passage: str, found: list[tuple[float, tuple[int, int]]]) -> Reading:
-        if not found:
-            return Reading(answerable=0.0, start=0, end=0, text="")
-        meaning, (start, end) = max(found)
-        # Slopes from `bench/answerable.py`. Shared words weigh more than on its data, whose passages are all on the
-        # subject: a word of the question that no passage has is what gives an unanswerable one away.
-        total = 6.2 * meaning + 2.0 * coverage(question, [passage]) - 4.6
-        return Reading(answerable=1 / (1 + math.exp(-total)), start=start, end=end, text=passage[start:end])
+    Shared words weigh much: a word of the question that no passage has is what gives an unanswerable one away.
+    `bench/answerable.py` says what the weights are worth.
+    """
+    if not found:
+        return Reading(answerable=0.0, start=0, end=0, text="")
+    meaning, (start, end) = max(found)
+    shared = coverage(question, [passage.text, passage.heading, passage.title])
+    total = 3.1 * meaning + 4.0 * similarity + 3.0 * shared - 5.6
+    return Reading(answerable=1 / (1 + math.exp(-total)), start=start, end=end, text=passage.text[start:end])

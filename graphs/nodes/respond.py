@@ -18,7 +18,7 @@ from graphs.evidence import weigh
 from graphs.memory import AGREEMENT_BAR, agreement
 from graphs.nodes.common import elapsed, emit, history
 from graphs.prompts import load_prompt
-from graphs.reading import SimilarityReader
+from graphs.reading import read_by_meaning
 from graphs.routing import kind_of
 from graphs.state import ChatState
 from graphs.words import first_repeat
@@ -34,8 +34,11 @@ def read(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     passages = [Passage(**passage) for passage in state["passages"]]
     if passages:
         emit(Status(text=f"reading {len(passages)} passages"))
-    reader = context.reader or SimilarityReader(context.encoder)
-    readings = reader.read(state["standalone"], [passage.text for passage in passages])
+    question = state["standalone"]
+    if context.reader is not None:
+        readings = context.reader.read(question, [passage.text for passage in passages])
+    else:
+        readings = read_by_meaning(question, passages, context.encoder)
     evidence = weigh(passages, readings, context.limits.refuse, context.limits.prompt_passages)
     return {
         "evidence": [item.model_dump() for item in evidence],

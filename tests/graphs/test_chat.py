@@ -217,3 +217,11 @@ def test_a_quotation_ends_with_its_paragraph(talk: Any, make_context: Make) -> N
     text = "The warranty lasts two years. It covers repairs.\n\n## Prices\n\nA bicycle costs 500 euros."
     answer = talk.ask(make_context("Aliens built it.", texts=[(text, 0.7)]), "How long is the warranty?")
     assert answer.text == "“The warranty lasts two years. It covers repairs.” [1]"
+
+
+def test_without_a_reader_meaning_and_shared_words_decide(talk: Any, make_context: Make) -> None:
+    found = [("Bicycles have two wheels.", 0.2), ("The warranty is long: the warranty lasts 24 months.", 0.7)]
+    context = make_context("Aliens built it.", texts=found, reader=None)
+    answer = talk.ask(context, "How long is the warranty?")
+    assert [item.kept for item in answer.evidence] == [False, True]
+    assert answer.text == "“The warranty is long: the warranty lasts 24 months.” [1]"
