@@ -29,7 +29,7 @@ def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory() as made:
         paths = write(Path(made) / "docs", rows(options.limit))
-        with _open(Path(made) / "home", options) as assistant:
+        with _open(Path(options.home or Path(made) / "home"), options) as assistant:
             _say(f"ingesting {len(paths)} documents")
             report = assistant.knowledge.ingest(paths)
             asked = questions(assistant.knowledge, options.questions)
@@ -121,6 +121,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--answers", type=int, default=200, help="how many of the questions the assistant answers")
     parser.add_argument("--store", choices=["auto", "weaviate", "chroma"], default="auto")
+    parser.add_argument("--home", metavar="FOLDER", help="keep the home here, for bench/overhead.py to use again")
     parser.add_argument("--json", metavar="FILE", help="write the result here, too")
     return parser.parse_args()
 

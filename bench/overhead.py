@@ -29,13 +29,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=10_000)
     parser.add_argument("--questions", type=int, default=40)
+    parser.add_argument("--home", default="", help="a home that is kept, as one left by bench/citations.py --home")
     parser.add_argument("--chat", default="", help="provider:model instead of the default; fake:passages is fast")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         from assistant.app import open_assistant
         from assistant.config import load_settings
 
-        settings = load_settings({"home": made, "models.chat": options.chat or None, "store.linger": 1.0})
+        home = options.home or str(Path(made) / "home")
+        settings = load_settings({"home": home, "models.chat": options.chat or None, "store.linger": 1.0})
         with open_assistant(settings) as assistant:
             chunks = _fill(assistant, Path(made) / "docs", options.chunks)
             print(
@@ -45,8 +47,11 @@ def main() -> int:
 
 
 def _fill(assistant: Any, folder: Path, wanted: int) -> int:
-    """Ingest documents until there are that many chunks."""
-    paths, chunks = write(folder, rows(None)), 0
+    """Ingest documents until there are that many chunks; a home that has them already is used as it is."""
+    chunks = assistant.knowledge.stats().chunks
+    if chunks >= wanted:
+        return int(chunks)
+    paths = write(folder, rows(0))
     for start in range(0, len(paths), 50):
         chunks += assistant.knowledge.ingest(paths[start : start + 50]).chunks
         print(f"{chunks} chunks", file=sys.stderr)
