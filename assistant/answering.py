@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assistant.records import Request
 from graphs.answer import Passage
-from graphs.errors import CrossroadsError, StoreError
+from graphs.errors import StoreError
 
 if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
@@ -54,14 +54,15 @@ def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple
     if request.contexts is not None:
         return Corpus(GIVEN, len(request.contexts), len(request.contexts), "given with the question"), None
     try:
+        knowledge = assistant.resources.knowledge.get()
         assistant.documentation.get()
-        stats = assistant.knowledge.stats()
     except StoreError as error:
         notices.append(f"Your documents cannot be searched now: {error.message}")
         return Corpus(collection, 0, 0, "out of reach"), None
+    stats = knowledge.stats()
     documents = stats.collections.get(collection, 0)
     store = f"{stats.kind} {stats.version}".strip()
-    retriever = assistant.knowledge.retriever(collection) if documents else None
+    retriever = knowledge.retriever(collection) if documents else None
     return Corpus(collection, documents, stats.chunks, store), retriever
 
 
@@ -96,7 +97,5 @@ def _limits(assistant: Assistant, request: Request) -> Limits:
 
 def store_kind(assistant: Assistant) -> str:
     """Which store is in use, for `ask --json`; empty where it is out of reach."""
-    try:
-        return assistant.knowledge.stats().kind
-    except CrossroadsError:
-        return ""
+    knowledge = assistant.resources.knowledge
+    return knowledge.get().stats().kind if knowledge.ready else ""

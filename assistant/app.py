@@ -20,9 +20,9 @@ from assistant.knowledge.catalogue import Catalogue
 from assistant.records import Request
 from assistant.resources import Lazy, Progress, Resources
 from assistant.service import private_folder
+from assistant.shelf import Shelf
 from assistant.threads import Threads
 from assistant.turn import TurnRun
-from assistant.turn_lock import take_turn
 from assistant.validation import check_path, check_question, check_whole
 from graphs.answer import PATHS, Answer, Path
 from graphs.errors import CrossroadsError, NotFoundError
@@ -50,7 +50,7 @@ class Assistant:
 
         self.settings = settings
         self.resources = resources
-        self.threads = Threads(engine, saver)
+        self.threads = Threads(engine, saver, private_folder(settings.home, "run"))
         self.feedback = Feedback(engine)
         self.catalogue = Catalogue(engine)
         self.documentation = Lazy(lambda: load_documentation(engine, self.knowledge))
@@ -64,8 +64,8 @@ class Assistant:
 
     @property
     def knowledge(self) -> KnowledgeBase:
-        """The knowledge base; opened, models and all, by the first call of one of its methods."""
-        return cast("KnowledgeBase", _Door(self.resources.knowledge))
+        """The knowledge base; what is loaded is listed at once, the rest opens it, models and all, when first used."""
+        return cast("KnowledgeBase", Shelf(self.settings, self.catalogue, self.resources.knowledge))
 
     def models(self) -> list[str]:
         """The chat models a picker offers: those set, those of the catalogue, those trained here."""
@@ -73,7 +73,8 @@ class Assistant:
 
         set_here = [self.settings.models.chat, self.settings.models.tuned, self.settings.models.fallback]
         known = [f"local:{name}" for name, model in CATALOGUE.items() if model.kind == "chat"]
-        return list(dict.fromkeys(name for name in [*set_here, *known] if name))
+        trained = [f"local:{name}" for name in self._live_chat_models()]
+        return list(dict.fromkeys(name for name in [*set_here, *known, *trained] if name))
 
     def paths(self) -> dict[Path, str]:
         """Each path that can be asked for, and why it cannot be taken now; empty where it can."""
@@ -165,12 +166,20 @@ class Assistant:
 
             check(request.model, self.settings)
         if request.collection and request.collection != self.settings.knowledge.collection:
-            known = sorted({*self.catalogue.counts(), self.settings.knowledge.collection})
+            known = self.knowledge.collections()
             if request.collection not in known:
                 names = ", ".join(known) or "none yet"
                 raise NotFoundError(f"There is no collection {request.collection!r}.", f"There are: {names}.")
         if request.thread_id:
             self.threads.get(request.thread_id)
+
+    def _live_chat_models(self) -> list[str]:
+        from training.registry import Registry
+
+        folder = self.settings.home / "models"
+        registry = Registry(folder)
+        live = [registry.live(name) for name in registry.names()] if folder.is_dir() else []
+        return [version.name for version in live if version and version.kind == "chat"]
 
     def _why_no_documents(self) -> str:
         """Why no documents can be asked, as far as that is known: a new home loads its documentation first."""
@@ -180,8 +189,7 @@ class Assistant:
         """A turn of a stored conversation. Its rows are written before it begins."""
         replaces = self.threads.from_question_on(request.thread_id, request.replace) if request.replace else []
         thread_id = request.thread_id or self.threads.create(request.question)
-        folder = private_folder(self.settings.home, "run")
-        release = take_turn(folder, thread_id)
+        release = self.threads.take(thread_id)
         question_id = uuid.uuid4().hex
         try:
             self.threads.begin(thread_id, question_id, request.question, replaces)
@@ -254,16 +262,6 @@ class Assistant:
 
         values = {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *messages]}
         self._graph.update_state({"configurable": {"thread_id": thread_id}}, values, as_node="finish")
-
-
-class _Door:
-    """Stands for a thing that is opened when it is first used."""
-
-    def __init__(self, lazy: Lazy[Any]) -> None:
-        self._lazy = lazy
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._lazy.get(), name)
 
 
 def open_assistant(settings: Settings, *, progress: Progress | None = None, warm: bool = False) -> Assistant:

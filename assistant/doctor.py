@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.config import Settings
+from assistant.knowledge.types import StoreStats
 from assistant.service import find_service
 from graphs.errors import CrossroadsError
 
@@ -224,35 +225,31 @@ def _service(settings: Settings) -> Check:
 
 def _store(settings: Settings) -> dict[str, Any]:
     """What the store is and holds, as the catalogue says; the store itself is not started for that."""
-    from assistant.knowledge.stores import choose
     from assistant.knowledge.weaviate_server import status
 
-    try:
-        kind: str = choose(settings)
-    except CrossroadsError:
-        kind = "none"
-    running = status(settings) if kind == "weaviate" and not settings.store.url else None
-    url = settings.store.url or (running.url if running else "")
-    documents = chunks = 0
     if (settings.home / "records.db").is_file():
         from assistant.database import open_database
         from assistant.knowledge.catalogue import Catalogue
+        from assistant.shelf import stored
 
         engine = open_database(settings)
-        counts = Catalogue(engine).counts().values()
+        stats = stored(settings, Catalogue(engine))
         engine.dispose()
-        documents, chunks = sum(count for count, _ in counts), sum(count for _, count in counts)
-    return {"kind": kind, "version": _store_version(kind), "url": url, "documents": documents, "chunks": chunks}
+    else:
+        stats = _nothing_stored(settings)
+    running = status(settings) if stats.kind == "weaviate" and not stats.url else None
+    url = stats.url or (running.url if running else "")
+    return {
+        "kind": stats.kind,
+        "version": stats.version,
+        "url": url,
+        "documents": stats.documents,
+        "chunks": stats.chunks,
+    }
 
 
-def _store_version(kind: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
+def _nothing_stored(settings: Settings) -> StoreStats:
+    from assistant.shelf import store_of
 
-    if kind == "weaviate":
-        from assistant.knowledge.weaviate_binary import VERSION
-
-        return VERSION
-    try:
-        return version("chromadb") if kind == "chroma" else ""
-    except PackageNotFoundError:
-        return ""
+    kind, version = store_of(settings)
+    return StoreStats(kind, version, settings.store.url)

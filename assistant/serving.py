@@ -7,6 +7,7 @@ import errno
 import signal
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ def serve(settings: Settings, say: Say, on_ready: Callable[[str], None], *, page
     Raises `BusyError` where the home is served already or the port is taken, `SettingsError` for an open door.
     """
     _check_exposure(settings)
-    with only_service(settings.home), _listening(settings) as listener:
+    with _Ending() as ending, only_service(settings.home), _listening(settings) as listener:
         from assistant.app import open_assistant
 
         with open_assistant(settings, progress=say, warm=True) as assistant:
@@ -38,19 +39,22 @@ def serve(settings: Settings, say: Say, on_ready: Callable[[str], None], *, page
                 say(f"opening {url} (models are still loading)")
                 from assistant.http.application import build_application
 
-                application = build_application(assistant, service.token, page=page)
-                warnings.simplefilter("ignore", ResourceWarning)  # gradio turns them on, and drops an event loop
-                threading.Thread(target=_when_ready, args=(assistant, url, say, on_ready), daemon=True).start()
-                _run(application, listener, assistant.stop)
+                server = _server(build_application(assistant, service.token, page=page))
+                ending.then(server, assistant.stop)
+                threading.Thread(target=_when_ready, args=(assistant, server, url, say, on_ready), daemon=True).start()
+                server.run(sockets=[listener])
             finally:
                 withdraw(settings.home)
 
 
-def _when_ready(assistant: Any, url: str, say: Say, on_ready: Callable[[str], None]) -> None:
+def _when_ready(assistant: Any, server: uvicorn.Server, url: str, say: Say, on_ready: Callable[[str], None]) -> None:
     assistant.warmed.wait()
+    while not (server.started or server.should_exit):
+        time.sleep(0.02)
     for name, reason in assistant.waiting().items():
         say(f"not ready: {name}: {reason}")
-    on_ready(url)
+    if not server.should_exit:
+        on_ready(url)
 
 
 def _check_exposure(settings: Settings) -> None:
@@ -96,10 +100,10 @@ def _url(settings: Settings, listener: socket.socket) -> str:
     return f"http://{host}:{listener.getsockname()[1]}"
 
 
-def _run(application: Any, listener: socket.socket, stop: Callable[[], None]) -> None:
-    """Run the server on this thread until SIGINT or SIGTERM; a second signal ends it at once."""
+def _server(application: Any) -> uvicorn.Server:
     import uvicorn
 
+    warnings.simplefilter("ignore", ResourceWarning)  # gradio turns them on, and drops an event loop
     config = uvicorn.Config(
         application,
         log_level="warning",
@@ -108,21 +112,34 @@ def _run(application: Any, listener: socket.socket, stop: Callable[[], None]) ->
         server_header=False,
     )
     server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # its own raises them again
-    with _signals(server, stop):
-        server.run(sockets=[listener])
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # signals are ours
+    return server
 
 
-@contextlib.contextmanager
-def _signals(server: uvicorn.Server, stop: Callable[[], None]) -> Iterator[None]:
-    def end(_: int, __: object) -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
-        stop()
+class _Ending:
+    """What SIGINT and SIGTERM do: stop the answers under way, then the server; a second one does not wait for them."""
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __init__(self) -> None:
+        self._server: uvicorn.Server | None = None
+        self._stop: Callable[[], None] = lambda: None
+        self._before: dict[int, Any] = {}
+
+    def then(self, server: uvicorn.Server, stop: Callable[[], None]) -> None:
+        """From now on a signal ends this server; before, it interrupts the start."""
+        self._server, self._stop = server, stop
+
+    def __enter__(self) -> _Ending:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._end) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _end(self, *_: object) -> None:
+        if self._server is None:
+            raise KeyboardInterrupt
+        self._server.force_exit = self._server.should_exit
+        self._server.should_exit = True
+        self._stop()

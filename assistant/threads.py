@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,9 @@ from sqlalchemy.engine import Engine, Row
 
 from assistant.database import writing
 from assistant.records import ThreadInfo, Turn
-from graphs.answer import PATHS, Answer, Expected, Path
+from assistant.turn_lock import take_turn
+from graphs.answer import PATHS, Answer, Expected
+from graphs.answer import Path as AnswerPath
 from graphs.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -57,8 +60,9 @@ _turns = Table(
 class Threads:
     """The conversations of one home."""
 
-    def __init__(self, engine: Engine, saver: SqliteSaver) -> None:
+    def __init__(self, engine: Engine, saver: SqliteSaver, locks: Path) -> None:
         self._engine = engine
+        self._locks = locks
         self._saver = saver
         with writing(engine) as connection:
             _metadata.create_all(connection)
@@ -119,12 +123,20 @@ class Threads:
         return self.get(thread_id)
 
     def delete(self, thread_id: str) -> None:
-        """Delete a conversation with all its messages. Raises `NotFoundError`."""
+        """Delete a conversation with all its messages. Raises `NotFoundError`, `BusyError` while it is answered."""
         self.get(thread_id)
-        self._saver.delete_thread(thread_id)
-        with writing(self._engine) as connection:
-            connection.execute(delete(_turns).where(_turns.c.thread_id == thread_id))
-            connection.execute(delete(_threads).where(_threads.c.thread_id == thread_id))
+        release = self.take(thread_id)
+        try:
+            self._saver.delete_thread(thread_id)
+            with writing(self._engine) as connection:
+                connection.execute(delete(_turns).where(_turns.c.thread_id == thread_id))
+                connection.execute(delete(_threads).where(_threads.c.thread_id == thread_id))
+        finally:
+            release()
+
+    def take(self, thread_id: str) -> Callable[[], None]:
+        """Hold a conversation until what is returned is called. Raises `BusyError` while it is being answered."""
+        return take_turn(self._locks, thread_id)
 
     def export(self, thread_id: str, format: Literal["markdown", "json"] = "markdown") -> str:  # noqa: A002
         """The whole conversation as text. Raises `NotFoundError`, and `UsageError` for another format."""
@@ -193,9 +205,9 @@ class Threads:
         found = self._saver.get_tuple({"configurable": {"thread_id": thread_id}})
         return found.checkpoint["channel_values"].get("messages", []) if found else []
 
-    def expected(self) -> dict[Path, Expected]:
+    def expected(self) -> dict[AnswerPath, Expected]:
         """What each path lately took in this home (medians); paths never taken are absent."""
-        measured: dict[Path, Expected] = {}
+        measured: dict[AnswerPath, Expected] = {}
         with self._engine.connect() as connection:
             for path in PATHS:
                 query = select(_turns.c.seconds, _turns.c.cost_usd).where(_turns.c.path == path, _turns.c.seconds > 0)

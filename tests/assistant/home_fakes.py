@@ -130,6 +130,9 @@ class ListKnowledge:
                 on_progress(IngestProgress(source, "done", "", number, len(sources)))
         return IngestReport(documents=len(sources), chunks=len(sources))
 
+    def list(self, collection: str = "") -> Any:
+        return self.documents(collection)
+
     def counts(self) -> dict[str, tuple[int, int]]:
         return {"documents": (len(self.texts), len(self.texts))} if self.texts else {}
 

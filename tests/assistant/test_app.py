@@ -228,6 +228,22 @@ def test_a_conversation_is_renamed_exported_and_deleted(assistant: Assistant) ->
     assert not assistant.threads.messages(thread_id)
 
 
+def test_a_conversation_that_is_being_answered_is_not_deleted(home: Path) -> None:
+    with open_fake(home, chat="fake:reader?delay=0.05") as assistant:
+        run = assistant.stream(Request(question=QUESTION))
+        with pytest.raises(BusyError):
+            assistant.threads.delete(run.thread_id)
+        run.close()
+        assistant.threads.delete(run.thread_id)
+        assert assistant.threads.list() == []
+
+
+def test_what_is_loaded_is_listed_before_any_model_is(assistant: Assistant) -> None:
+    assert assistant.knowledge.documents()
+    assert assistant.knowledge.stats().documents == 1
+    assert not assistant.resources.knowledge.ready
+
+
 def test_a_missing_key_is_told_before_the_turn_begins(assistant: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("langchain_openai")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
