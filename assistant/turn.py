@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy.exc import DBAPIError
 
 from graphs.answer import Answer
-from graphs.errors import CrossroadsError, StorageError
+from graphs.errors import Cancelled, CrossroadsError, StorageError
 from graphs.events import Event, Failed, Final
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class TurnRun(Iterator[Event]):
         try:
             self.answer = work(self._events.put)
             last = Final(answer=self.answer)
-        except Exception as error:
+        except BaseException as error:
             self.error = explain(error)
             last = Failed(error=self.error.as_json()["error"], thread_id=self.thread_id)
         finally:
@@ -78,10 +78,18 @@ class TurnRun(Iterator[Event]):
         self._events.put(last)
 
 
-def explain(error: Exception) -> CrossroadsError:
+class StoppedError(CrossroadsError):
+    """The turn was stopped before there was anything to keep."""
+
+    type = "stopped"
+
+
+def explain(error: BaseException) -> CrossroadsError:
     """Any exception as an error with a cure; one nobody foresaw is logged with its traceback."""
     if isinstance(error, CrossroadsError):
         return error
+    if isinstance(error, Cancelled):
+        return StoppedError("The work was stopped before anything was written.", "Start it again when you like.")
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or (isinstance(error, sqlite3.Error) and "full" in str(error)):
         return StorageError("The disk is full, so the turn could not be saved.", "Free some space and ask again.")

@@ -5,12 +5,22 @@ from __future__ import annotations
 import sys
 import tempfile
 import traceback
+from typing import Annotated
 
 import typer
 
 from assistant.cli import ask, chat, doctor, ingest, knowledge, models, serve
-from assistant.cli.output import INTERRUPTED, report, say
+from assistant.cli.output import INTERRUPTED, put, report, say
 from graphs.errors import CrossroadsError, UsageError
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        put(version("crossroads-assistant"))
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="crossroads",
@@ -20,6 +30,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def crossroads(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""
+    del version
+
+
 app.command("serve")(serve.serve)
 app.command("ask")(ask.ask)
 app.command("chat")(chat.chat)
@@ -38,6 +60,8 @@ def run(arguments: list[str]) -> int:
     except CrossroadsError as error:
         return report(error, as_json)
     except typer.TyperException as error:
+        if not arguments or not _wrong_usage(error).message.strip():
+            return 2  # no command was named: the help has been printed
         return report(_wrong_usage(error), as_json)
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted")
