@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from assistant.answering import context_for
 from assistant.config import Settings
-from assistant.database import open_database, storage_errors
+from assistant.database import open_database
 from assistant.documentation import load_documentation
 from assistant.feedback import Feedback
 from assistant.knowledge.catalogue import Catalogue
@@ -25,7 +25,7 @@ from assistant.threads import Threads
 from assistant.turn import TurnRun
 from assistant.validation import check_path, check_question, check_whole
 from graphs.answer import PATHS, Answer, Path
-from graphs.errors import CrossroadsError, NotFoundError
+from graphs.errors import CrossroadsError, NotFoundError, StorageError
 from graphs.events import Event, Status
 
 if TYPE_CHECKING:
@@ -281,11 +281,14 @@ def open_saver(settings: Settings) -> SqliteSaver:
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
     from langgraph.checkpoint.sqlite import SqliteSaver
 
-    with storage_errors(settings.home):
-        path = settings.home / "threads.db"
+    path = settings.home / "threads.db"
+    try:
         connection = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_SECONDS)
-    saver = SqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
-    saver.setup()
+        saver = SqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
+        saver.setup()
+    except sqlite3.Error as error:
+        cure = "See `crossroads doctor`; if the file is damaged, restore a copy of it."
+        raise StorageError(f"{str(path)!r} cannot be used: {error}.", cure) from error
     return saver
 
 

@@ -7,6 +7,7 @@ that was committed.
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from graphs.errors import BusyError, StorageError
 
 BUSY_SECONDS = 15
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_LITTLE = 1 << 20  # bytes: with less than this free, SQLite may call a full disk an I/O error
 
 
 def open_database(settings: Settings) -> Engine:
@@ -91,7 +93,7 @@ def _from_database(error: DBAPIError, folder: Path) -> StorageError | BusyError:
     text = str(error.orig)
     if "locked" in text:
         return BusyError(f"The records in {str(folder)!r} are in use by another process.", "Try again in a moment.")
-    if "full" in text:
+    if "full" in text or ("disk I/O" in text and shutil.disk_usage(folder).free < _LITTLE):
         return StorageError(f"The disk that holds {str(folder)!r} is full.", "Free some space, then try again.")
     if "readonly" in text or "unable to open" in text:
         return StorageError(

@@ -14,7 +14,8 @@ INTERRUPTED = 130
 
 def say(text: str) -> None:
     """A line for a person, on standard error."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    sys.stderr.write(text + "\n")  # in one piece: several threads tell what they load
+    sys.stderr.flush()
 
 
 def put(text: str) -> None:
