@@ -25,7 +25,7 @@ def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
     emit(Status(text="checking the answer against its sources"))
     text = complete(text, kept)
-    grounding = context.checker.check(text, [passage.text for passage in kept])
+    grounding = context.checker.check(text, _texts(kept))
     best_passage, best_reading = _best(state)
     if grounding.label == "supported" and answers(text, best_reading):
         text, citations, grounding = cite(text, grounding, kept)
@@ -33,6 +33,14 @@ def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     else:
         part = _quotation(best_passage, best_reading, context)
     return {"answer": part, "timing": elapsed(state, "verify", since)}
+
+
+def _texts(passages: list[Passage]) -> list[str]:
+    """The passages' words, and those of the headings they stand under: a name may stand only there."""
+    texts = [passage.text for passage in passages]
+    return texts + list(
+        dict.fromkeys(part for passage in passages for part in (passage.heading, passage.title) if part)
+    )
 
 
 def _best(state: ChatState) -> tuple[Passage, Reading]:
