@@ -6,6 +6,7 @@ text that stands: where an answer is checked against documents the draft is held
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import threading
@@ -35,6 +36,8 @@ from graphs.events import Failed, Final, Routed, Token
 if TYPE_CHECKING:
     from assistant.app import Assistant
 
+PATIENCE_SECONDS = 15.0
+"""How long a stream waits for an answer that is being checked before it begins, so that an error has its status."""
 _CHECKED_PATHS = ("rag", "tuned_rag")
 _PIECES = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+")
 
@@ -73,13 +76,14 @@ async def _complete(assistant: Assistant, request: Request, asked: CompletionReq
     cancel = threading.Event()
     run: TurnRun = await in_thread(assistant.stream, as_request(asked), cancel)
     completion = _Completion(asked, run, assistant.settings.answering.answer_tokens)
+    certain = asyncio.create_task(completion.until_certain())
     async with stopping_when_left(request, cancel):
-        early = await completion.until_certain()
+        await asyncio.wait({certain}, timeout=PATIENCE_SECONDS if asked.stream else None)
     if run.error:
         raise run.error
     if not asked.stream:
         return JSONResponse(completion.whole(cast(Answer, run.answer)))
-    lines = _events(request, cancel, completion, early)
+    lines = _events(request, cancel, completion, certain)
     return StreamingResponse(lines, media_type="text/event-stream", headers={"cache-control": "no-cache"})
 
 
@@ -144,12 +148,14 @@ class _Completion:
 
 
 async def _events(
-    request: Request, cancel: threading.Event, completion: _Completion, early: str
+    request: Request, cancel: threading.Event, completion: _Completion, certain: asyncio.Task[str]
 ) -> AsyncIterator[bytes]:
     try:
         async with stopping_when_left(request, cancel):
+            while not (await asyncio.wait({certain}, timeout=0 if certain.done() else PATIENCE_SECONDS))[0]:
+                yield b": still working\n\n"
             yield _event(completion.chunk({"role": "assistant", "content": ""}))
-            async for text in completion.texts(early):
+            async for text in completion.texts(certain.result()):
                 yield _event(completion.chunk({"content": text}))
             error, answer = completion.run.error, completion.run.answer
             if error or answer is None:

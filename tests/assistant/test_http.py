@@ -159,6 +159,17 @@ def test_a_model_that_fails_midway_ends_the_stream_with_an_error(home: Path) -> 
     assert "error" in json.loads(lines[-1].removeprefix("data: "))
 
 
+def test_a_stream_that_takes_long_shows_signs_of_life(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assistant.http.chat_completions.PATIENCE_SECONDS", 0.05)
+    with open_fake(home, chat="fake:reader?delay=0.02") as assistant:
+        server = Served(assistant)
+        text = httpx.post(server.url + COMPLETIONS, json=body(stream=True, model="crossroads:rag"), timeout=60).text
+        server.stop()
+    assert text.startswith(": still working")
+    assert "24" in text
+    assert text.endswith("data: [DONE]\n\n")
+
+
 def test_a_client_that_leaves_stops_the_answer(home: Path) -> None:
     with open_fake(home, chat="fake:script?delay=0.05&text=" + "word+" * 400) as assistant:
         server = Served(assistant)
