@@ -90,6 +90,7 @@ def main() -> int:
 def start(home: Path, options: argparse.Namespace) -> tuple[subprocess.Popen[str], float]:
     """A service that says it is ready, and the seconds that took."""
     command = [sys.executable, "-m", "assistant", "serve", "--port", "0", "--home", str(home), "--json"]
+    command += ["--set", "store.linger=5"]  # the store outlives a kill, and ends soon after the last round
     command += ["--set", "knowledge.alpha=0"]  # by words alone: a search for a word only one document has must find it
     for key in ("chat", "embedding"):
         if getattr(options, key):
