@@ -12,6 +12,8 @@ from graphs.context import Encoder, Reading
 from graphs.words import coverage, sentence_spans, words
 
 _HEADING = re.compile(r"^\s*(?:#{1,6}\s|[-=*_]{3,}\s*$|\|?\s*:?-{3,})")
+_MOST = 400
+"""Characters a window may have."""
 _FENCE = re.compile(r"^\s*```")
 
 
@@ -31,7 +33,7 @@ def _is_prose(sentence: str) -> bool:
 def windows(text: str) -> list[tuple[int, int]]:
     """Spans of one and of two neighbouring sentences of prose in one paragraph."""
     spans = prose_spans(text)
-    pairs = [(one[0], two[1]) for one, two in pairwise(spans) if two[1] - one[0] <= 400 and adjoin(text, one, two)]
+    pairs = [(one[0], two[1]) for one, two in pairwise(spans) if two[1] - one[0] <= _MOST and adjoin(text, one, two)]
     return spans + pairs
 
 
@@ -42,26 +44,52 @@ def adjoin(text: str, one: tuple[int, int], two: tuple[int, int]) -> bool:
 
 
 def read_by_meaning(question: str, passages: Sequence[Passage], encoder: Encoder) -> list[Reading]:
-    """One reading for each passage: its window of one or two sentences that is nearest to the question."""
-    cut = [windows(passage.text) for passage in passages]
+    """One reading for each passage: its window of one or two sentences that is nearest to the question.
+
+    Only sentences are encoded; the vector of two is taken to be their mean, which costs a third and tells as well.
+    """
+    cut = [prose_spans(passage.text) for passage in passages]
     texts = [passage.text[low:high] for passage, spans in zip(passages, cut, strict=True) for low, high in spans]
     unknown = [passage.text for passage in passages if not passage.similarity]
     vectors = encoder.embed_documents([question, *texts, *unknown])
-    alike = iter([sum(a * b for a, b in zip(vectors[0], other, strict=True)) for other in vectors[1:]])
-    windowed = [[(next(alike), span) for span in spans] for spans in cut]
-    whole = [passage.similarity or next(alike) for passage in passages]
-    return [_reading(question, *found) for found in zip(passages, windowed, whole, strict=True)]
+    asked, rest = vectors[0], iter(vectors[1:])
+    encoded = [[(span, next(rest)) for span in spans] for spans in cut]
+    whole = [passage.similarity or _cosine(asked, next(rest)) for passage in passages]
+    return [
+        _reading(question, passage, _nearest(asked, passage.text, sentences), similarity)
+        for passage, sentences, similarity in zip(passages, encoded, whole, strict=True)
+    ]
 
 
-def _reading(question: str, passage: Passage, found: list[tuple[float, tuple[int, int]]], similarity: float) -> Reading:
+def _nearest(
+    asked: Sequence[float], text: str, sentences: Sequence[tuple[tuple[int, int], Sequence[float]]]
+) -> tuple[float, tuple[int, int]] | None:
+    """Cosine and span of the best window; None where there is no sentence."""
+    found = [(_cosine(asked, vector), span) for span, vector in sentences]
+    for (one, first), (two, second) in pairwise(sentences):
+        if two[1] - one[0] <= _MOST and adjoin(text, one, two):
+            mean = [a + b for a, b in zip(first, second, strict=True)]
+            found.append((_cosine(asked, mean), (one[0], two[1])))
+    return max(found) if found else None
+
+
+def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """The cosine; `one` is of unit length."""
+    length = math.sqrt(sum(value * value for value in other)) or 1.0
+    return sum(a * b for a, b in zip(one, other, strict=True)) / length
+
+
+def _reading(
+    question: str, passage: Passage, found: tuple[float, tuple[int, int]] | None, similarity: float
+) -> Reading:
     """The chance is a logistic curve over meaning (of window and passage) and the question's words that are there.
 
     Shared words weigh much: a word of the question that no passage has is what gives an unanswerable one away.
     `bench/answerable.py` says what the weights are worth.
     """
-    if not found:
+    if found is None:
         return Reading(answerable=0.0, start=0, end=0, text="")
-    meaning, (start, end) = max(found)
+    meaning, (start, end) = found
     shared = coverage(question, [passage.text, passage.heading, passage.title])
     total = 3.1 * meaning + 4.0 * similarity + 3.0 * shared - 5.6
     return Reading(answerable=1 / (1 + math.exp(-total)), start=start, end=end, text=passage.text[start:end])
