@@ -1,0 +1,48 @@
+"""Every measurement of the project, one after the other: `python bench [--quick] [NAME …]`.
+
+Each is a script of its own beside this file, with its own `--help`; what is missing for one (public data, an engine)
+ends that one alone. Takes about an hour in full, a few minutes with `--quick`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+QUICK = {
+    "engines": ["--quick"],
+    "overhead": ["--chunks", "300", "--questions", "5"],
+    "ingest": ["--limit", "8", "--rounds", "1"],
+    "citations": ["--limit", "20", "--questions", "20", "--answers", "3"],
+    "kill": ["--times", "2"],
+    "answerable": ["--rows", "30"],
+    "memory": ["--questions", "10"],
+    "evidence": [],
+}
+"""The scripts, and what makes each a dry run."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(QUICK)}; all without")
+    parser.add_argument("--quick", action="store_true", help="a dry run of each: sizes too small to quote")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in QUICK]
+    if unknown:
+        parser.error(f"no bench is called {unknown[0]!r}; there are {', '.join(QUICK)}")
+    failed = [name for name in options.names or QUICK if not _run(name, options.quick)]
+    if failed:
+        print(f"did not end well: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+def _run(name: str, quick: bool) -> bool:
+    print(f"\n== {name}", flush=True)
+    return subprocess.run([sys.executable, str(FOLDER / f"{name}.py"), *(QUICK[name] if quick else [])]).returncode == 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
