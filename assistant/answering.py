@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from assistant.config import Models
 from assistant.records import Request
 from graphs.answer import Passage
 from graphs.errors import StoreError
@@ -42,6 +43,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         given=_given(request.contexts) if request.contexts is not None else None,
         limits=_limits(assistant, request),
         expected=assistant.threads.expected(),
+        prices=_prices(assistant.settings.models, name),
         notices=notices,
         cancel=cancel,
     )
@@ -64,6 +66,15 @@ def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple
     store = f"{stats.kind} {stats.version}".strip()
     retriever = knowledge.retriever(collection) if documents else None
     return Corpus(collection, documents, stats.chunks, store), retriever
+
+
+def _prices(models: Models, name: str) -> tuple[float, float]:
+    """What the model asks for a million tokens in and out; those that run on this computer cost nothing."""
+    from assistant.providers.names import parse
+
+    if parse(name).provider in {"local", "hf", "ollama", "fake"}:
+        return 0.0, 0.0
+    return models.usd_per_million_in, models.usd_per_million_out
 
 
 def _given(contexts: list[str]) -> list[Passage]:

@@ -45,6 +45,9 @@ class Models(_Section):
     timeout: float = Field(default=60.0, gt=0)
     """Seconds a remote model may take before it counts as timed out."""
     retries: int = Field(default=2, ge=0, le=10)
+    usd_per_million_in: float = Field(default=0.0, ge=0)
+    """What a paid chat model asks for a million prompt tokens; the cost under each answer is computed from it."""
+    usd_per_million_out: float = Field(default=0.0, ge=0)
 
 
 class Store(_Section):

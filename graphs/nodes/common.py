@@ -30,7 +30,15 @@ def elapsed(state: ChatState, phase: str, since: float) -> dict[str, float]:
 def history(state: ChatState, most: int) -> list[BaseMessage]:
     """The messages before this turn's question, the last `most` of them, without citation markers."""
     before = [message for message in state.get("messages", []) if message.id != state["question_id"]]
-    return [_plain(message) for message in before[-most:]] if most else []
+    told = [
+        message for message, following in zip(before, [*before[1:], None], strict=False) if _heard(message, following)
+    ]
+    return [_plain(message) for message in told[-most:]] if most else []
+
+
+def _heard(message: BaseMessage, following: BaseMessage | None) -> bool:
+    """Not a question whose turn was interrupted: many chat templates refuse two questions in a row."""
+    return message.type != "human" or (following is not None and following.type == "ai")
 
 
 def _plain(message: BaseMessage) -> BaseMessage:

@@ -160,6 +160,15 @@ def test_a_failing_model_ends_the_turn_without_an_answer(talk: Any, make_context
     assert answer.text == "The warranty lasts 24 months [1]."
 
 
+def test_a_question_that_was_never_answered_is_not_told_to_the_model(talk: Any, make_context: Make) -> None:
+    context = make_context(ModelTimeoutError("no answer", "wait"), "Hi.", texts=[WARRANTY])
+    with pytest.raises(ModelTimeoutError):
+        talk.ask(context, "Hello!")
+    talk.ask(context, "Hello again!")
+    told = [message.content for message in context.chat.asked[-1] if message.type == "human"]  # type: ignore[attr-defined]
+    assert told == ["Hello again!"]
+
+
 def test_a_stopped_answer_keeps_what_was_written(talk: Any, make_context: Make) -> None:
     context = make_context("The warranty lasts 24 months.", texts=[WARRANTY])
     context.chat.on_word = lambda number: context.cancel.set() if number == 2 else None  # type: ignore[attr-defined]
