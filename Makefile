@@ -11,7 +11,6 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 BIN := .venv/bin
 ARGS ?=
 NAME ?=
-BENCHES := engines overhead ingest citations evidence kill
 
 .PHONY: run test setup setup-test check format bench lock clean
 .DEFAULT_GOAL := run
@@ -42,8 +41,7 @@ format: setup-test
 
 bench:
 	@$(PYTHON) scripts/setup.py bench
-	@status=0; for name in $(or $(NAME),$(BENCHES)); do \
-	echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py $(ARGS) || status=1; done; exit $$status
+	@$(BIN)/python bench $(NAME) $(ARGS)
 
 lock:
 	@$(PYTHON) scripts/lock.py
