@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -270,7 +271,15 @@ def class_name(fingerprint: str, dimensions: int) -> str:
 
 
 def _import_client() -> None:
-    import weaviate  # noqa: F401
+    """Import the client, which turns on every warning of the process where nobody asked for any: not here."""
+    unasked = not sys.warnoptions
+    if unasked:
+        sys.warnoptions.append("default")  # the client takes it for somebody's wish, and lets warnings be
+    try:
+        import weaviate  # noqa: F401
+    finally:
+        if unasked:
+            sys.warnoptions.remove("default")
 
 
 def _client(address: Address, timeout: float) -> WeaviateClient:
@@ -279,6 +288,7 @@ def _client(address: Address, timeout: float) -> WeaviateClient:
     It would retry six times over a minute when a server is gone. `waitForReady` makes gRPC itself wait for the server
     until the deadline of the call, which is not retried.
     """
+    _import_client()
     import weaviate
     from weaviate.classes.init import AdditionalConfig, Auth, Timeout
     from weaviate.config import GrpcConfig

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +162,18 @@ def test_fusion_stretches_each_half_and_adds_the_shares() -> None:
 
 def test_fusion_of_a_single_find_gives_its_whole_share() -> None:
     assert fuse({}, {"a": 0.0001}, alpha=0.5) == {"a": 0.5}
+
+
+def test_the_weaviate_client_does_not_turn_on_warnings() -> None:
+    code = (
+        "import warnings; before = list(warnings.filters)\n"
+        "from assistant.knowledge.stores.weaviate import _import_client\n"
+        "_import_client()\n"
+        "assert ('default', None, Warning, None, 0) not in warnings.filters\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(stores.__file__).parents[3],
+        check=True,
+        env={**os.environ, "PYTHONWARNINGS": ""},
+    )
