@@ -12,7 +12,7 @@ from graphs.calculator import calculate, find_arithmetic
 from graphs.context import Context
 from graphs.words import coverage, words
 
-Kind = Literal["arithmetic", "task", "talk", "question"]
+Kind = Literal["arithmetic", "task", "self", "talk", "question"]
 
 BAR = 0.5
 """From this chance on a question is taken to be about the documents."""
@@ -30,10 +30,16 @@ _CREATIVE = re.compile(
 _TALK = re.compile(
     r"^(?:hi|hello|hey|hiya|good (?:morning|evening|afternoon|night)|how are you|how do you do|what'?s up|thanks?|"
     r"thank you|cheers|bye|goodbye|see you|ok(?:ay)?|great|cool|nice|wow|sorry|yes|no|"
-    r"who are you|what are you|what is your name|"
-    r"what'?s your name|nice to meet you|i(?:'m| am) (?:sad|happy|bored|tired|fine|good|sorry))\b",
+    r"nice to meet you|i(?:'m| am) (?:sad|happy|bored|tired|fine|good|sorry))\b",
     re.IGNORECASE,
 )
+_SELF = re.compile(
+    r"^(?:who|what) are you\b|^what (?:can|do) you do\b|^who (?:made|built|created) you\b|^what(?:'s| is) your name\b|"
+    r"^what can i (?:ask|do) (?:you|here)\b|^how (?:can|could) you help\b|^tell me about yourself\b",
+    re.IGNORECASE,
+)
+ABOUT = "What is Crossroads and what can it do?"
+"""What a question about the assistant itself is searched as: its documentation may be loaded."""
 _PAYLOAD = re.compile(r":\s*\S|\n\s*\S|[\"“«'‘][^\"”»]{12,}[\"”»'’]")
 _QUESTION = re.compile(
     r"\?|^(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|should|would|will|may|"
@@ -70,6 +76,8 @@ def kind_of(message: str) -> Kind:
         return "arithmetic"
     if _TASK.search(text[:200]) and _has_payload(text):
         return "task"
+    if _SELF.search(text) and len(words(text)) <= 8:
+        return "self"
     if _CREATIVE.search(text) or (_TALK.search(text) and len(words(text)) <= 8):
         return "talk"
     if not _QUESTION.search(text) and len(words(text)) > 60:
@@ -117,6 +125,8 @@ def _choose(kind: Kind, context: Context, probe: Probe | None) -> tuple[Path, st
         return without, "The text to work on is in the message, so no documents are needed."
     if kind == "talk":
         return without, "This is conversation, so no documents are needed."
+    if kind == "self" and (probe is None or probe.chance < BAR):
+        return without, "This is about the assistant itself, so no documents are needed."
     if context.retriever is None:
         why = context.notices[0] if context.notices else f"No documents are loaded in “{context.corpus.collection}”."
         return without, f"{why} So only the model's own memory is left."

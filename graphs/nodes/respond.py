@@ -59,11 +59,12 @@ def answer_from_passages(state: ChatState, runtime: Runtime[Context]) -> dict[st
 def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write an answer from the message and the conversation alone."""
     context = runtime.context
-    name = "few_shot" if state["decision"]["path"] == "few_shot" else "direct"
-    text, prompt = load_prompt(name)
+    kind = kind_of(state["question"])
+    path = state["decision"]["path"]
+    text, prompt = load_prompt("few_shot" if path == "few_shot" else "talk" if kind in ("talk", "self") else "direct")
     before = history(state, context.limits.history_messages)
     messages = [*_with_examples(text), *before, HumanMessage(state["question"])]
-    if kind_of(state["question"]) != "question":
+    if kind != "question":
         return _write(state, context, messages, prompt)
     forced = state["decision"]["forced"]
     if not forced and context.limits.memory_samples and not _remembers(state, context, messages):

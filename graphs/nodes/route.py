@@ -16,7 +16,7 @@ from graphs.errors import StoreError, UsageError
 from graphs.events import Found, Routed, Status
 from graphs.followup import is_follow_up, rephrase
 from graphs.nodes.common import elapsed, emit, history
-from graphs.routing import available_paths, decide, kind_of, probe_of
+from graphs.routing import ABOUT, available_paths, decide, kind_of, probe_of
 from graphs.state import ChatState
 
 NEEDS_DOCUMENTS = ("rag", "tuned_rag")
@@ -51,9 +51,11 @@ def _path_cure(path: str, context: Context) -> str:
 def rephrase_question(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Turn a follow-up into a question that stands alone; leave every other question as it is."""
     since, context = time.time(), runtime.context
+    question, kind = state["question"], kind_of(state["question"])
+    if kind == "self":
+        return {"standalone": ABOUT}
     before = history(state, context.limits.history_messages)
-    question = state["question"]
-    if context.given is not None or not is_follow_up(question, before) or kind_of(question) != "question":
+    if context.given is not None or not is_follow_up(question, before) or kind != "question":
         return {}
     emit(Status(text="reading the conversation"))
     return {"standalone": rephrase(question, before, context.chat), "timing": elapsed(state, "route", since)}
@@ -67,7 +69,7 @@ def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     notices, passages = list(state["notices"]), []
     if context.given is not None:
         passages = context.given
-    elif context.retriever is not None and (kind == "question" or forced in NEEDS_DOCUMENTS):
+    elif context.retriever is not None and (kind in ("question", "self") or forced in NEEDS_DOCUMENTS):
         passages, lost = _look(question, context, context.retriever)
         notices += lost
     timing = elapsed(state, "retrieve", since)

@@ -11,9 +11,12 @@ from langgraph.runtime import Runtime
 from graphs.answer import Answer, Evidence, Passage, RouteDecision, Timing, Usage
 from graphs.context import Context, Reading
 from graphs.events import Status
-from graphs.evidence import answers, cite, complete, quote
+from graphs.evidence import answers, bar, cite, complete, quote
 from graphs.nodes.common import MARKER, elapsed, emit
 from graphs.state import ChatState
+
+OWN_WORDS_BAR = (0.5, 1.0)
+"""How well the weakest sentence must be supported for the model's own words to stand, at `refuse` 0 and 1."""
 
 
 def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -27,7 +30,8 @@ def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     text = complete(text, kept)
     grounding = context.checker.check(text, _texts(kept))
     best_passage, best_reading = _best(state)
-    if grounding.label == "supported" and answers(text, best_reading):
+    sure = grounding.label == "supported" and grounding.score >= bar(OWN_WORDS_BAR, context.limits.refuse)
+    if sure and answers(text, best_reading):
         text, citations, grounding = cite(text, grounding, kept)
         part = {"text": text, "citations": [c.model_dump() for c in citations], "grounding": grounding.model_dump()}
     else:
