@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -19,10 +20,14 @@ OWN_WORDS_BAR = (0.5, 1.0)
 """How well the weakest sentence must be supported for the model's own words to stand, at `refuse` 0 and 1."""
 
 
+_HEADING = re.compile(r"^#{1,6}\s.*$", re.MULTILINE)
+"""Headings a small model copied along with a passage."""
+
+
 def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Cite a supported draft; quote the best passage instead of one that is not."""
     since, context, draft = time.time(), runtime.context, state["draft"]
-    text = MARKER.sub("", draft["text"]).strip()
+    text = _HEADING.sub("", MARKER.sub("", draft["text"])).strip()
     if draft.get("stopped"):
         return {"answer": {"text": text, "stopped": True}}
     kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]

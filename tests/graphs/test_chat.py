@@ -250,3 +250,8 @@ def test_a_question_about_the_assistant_is_answered_from_its_documentation(talk:
 def test_a_question_about_the_assistant_needs_no_documents(talk: Any, make_context: Make) -> None:
     answer = talk.ask(make_context("I am Crossroads.", texts=[WEATHER]), "Who are you?")
     assert (answer.route.path, answer.text, answer.notices) == ("zero_shot", "I am Crossroads.", [])
+
+
+def test_a_heading_copied_along_is_left_out(talk: Any, make_context: Make) -> None:
+    context = make_context("# The warranty\n\nThe warranty lasts 24 months.", texts=[WARRANTY])
+    assert talk.ask(context, "How long is the warranty?").text == "The warranty lasts 24 months [1]."
