@@ -18,6 +18,8 @@ QUICK = {
     "ingest": ["--limit", "8", "--rounds", "1"],
     "citations": ["--limit", "20", "--questions", "20", "--answers", "3"],
     "kill": ["--times", "2"],
+    "client": ["--times", "3"],
+    "own_questions": [],
     "answerable": ["--rows", "30"],
     "memory": ["--questions", "10"],
     "evidence": [],

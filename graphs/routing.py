@@ -63,7 +63,8 @@ class Probe:
     def chance(self) -> float:
         """The chance in 0–1 that the documents are what the question is about.
 
-        A logistic curve over the two measures; its weights come from `bench/routing.py`.
+        A logistic curve over the two measures. Its weights were set by hand: in the documentation's home, answerable
+        questions had a similarity of 0.4 to 0.8, trivia at most 0.3.
         """
         return 1 / (1 + math.exp(-(12.0 * self.similarity + 3.0 * self.coverage - 7.0)))
 

@@ -27,11 +27,15 @@ class ReaderEngine:
         """Compiles or loads. Raises `OSError`, `RuntimeError`, `KeyError` or `ValueError` where a file is broken."""
         import openvino
 
+        from assistant.evidence.reader_graph import build_reader
+        from assistant.knowledge.encoder_engines import compiled_graph
+
         core = openvino.Core()
         threads = settings.models.threads or os.cpu_count() or 1
         streams = min(threads, _MOST_STREAMS)
         options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
-        compiled = _compiled(core, base, tuned, options, _cache_file(core, tuned, settings, options))
+        file = _cache_file(core, tuned, settings, options)
+        compiled = compiled_graph(core, lambda: build_reader(base, tuned), options, file)
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams + 1):
             self._free.put(compiled.create_infer_request())
@@ -71,23 +75,3 @@ def _cache_file(core: Any, tuned: Sequence[Path], settings: Settings, options: d
     parts += [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     return settings.cache / "engines" / f"reader-{key}.blob"
-
-
-def _compiled(core: Any, base: Path, tuned: Sequence[Path], options: dict[str, Any], file: Path) -> Any:
-    """The compiled graph from the cache, else built and cached. A cache that cannot be used costs time only."""
-    from assistant.evidence.reader_graph import build_reader
-
-    if file.is_file():
-        try:
-            return core.import_model(file.read_bytes(), "CPU", options)
-        except RuntimeError:  # cut short, or of another build of OpenVINO: made again below
-            file.unlink(missing_ok=True)
-    compiled = core.compile_model(build_reader(base, tuned), "CPU", options)
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(compiled.export_model().getbuffer())
-        partial.replace(file)
-    except OSError:  # a full or read-only cache: the model in memory works all the same
-        partial.unlink(missing_ok=True)
-    return compiled

@@ -71,11 +71,14 @@ def load_engine(folder: Path, pooling: str, settings: Settings, fingerprint: str
 def _openvino_engine(folder: Path, pooling: str, settings: Settings, fingerprint: str) -> Engine:
     import openvino
 
+    from assistant.knowledge.encoder_graph import build
+
     core = openvino.Core()
     threads = settings.models.threads or _cores()
     streams = min(threads, _MOST_STREAMS)
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
-    compiled = _compiled(core, folder, pooling, options, _cache_file(core, folder, settings, options, fingerprint))
+    file = _cache_file(core, folder, settings, options, fingerprint)
+    compiled = compiled_graph(core, lambda: build(folder, pooling), options, file)
     free: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for _ in range(streams + 1):  # one more than streams, so that a question never waits for a request to come back
         free.put(compiled.create_infer_request())
@@ -105,16 +108,14 @@ def _cache_file(core: Any, folder: Path, settings: Settings, options: dict[str, 
     return settings.cache / "engines" / f"{folder.name}-{key}.blob"
 
 
-def _compiled(core: Any, folder: Path, pooling: str, options: dict[str, Any], file: Path) -> Any:
+def compiled_graph(core: Any, build: Callable[[], Any], options: dict[str, Any], file: Path) -> Any:
     """The compiled graph from the cache, else built and cached. A cache that cannot be used costs time only."""
-    from assistant.knowledge.encoder_graph import build
-
     if file.is_file():
         try:
             return core.import_model(file.read_bytes(), "CPU", options)
         except RuntimeError:  # cut short, or of another build of OpenVINO: made again below
             file.unlink(missing_ok=True)
-    compiled = core.compile_model(build(folder, pooling), "CPU", options)
+    compiled = core.compile_model(build(), "CPU", options)
     partial = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
