@@ -16,8 +16,8 @@ from .places import ENVIRONMENT, LOCK, PYTHON, ROOT
 
 PROFILES: dict[str, tuple[str, ...]] = {
     "run": ("providers",),
-    "test": ("providers", "chroma", "train", "dev"),
-    "bench": ("providers", "chroma", "train", "dev", "bench"),
+    "test": ("providers", "chroma", "faiss", "pinecone", "postgres", "mcp", "train", "eval", "dev"),
+    "bench": ("providers", "chroma", "faiss", "pinecone", "postgres", "mcp", "train", "eval", "dev", "bench"),
 }
 """What each `make` goal needs of the extras in pyproject.toml."""
 
