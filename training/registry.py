@@ -1,7 +1,8 @@
 """The registry of trained models: what each version is, where it came from, and which one is live.
 
-    FOLDER/NAME/VERSION/            the files of one version, and `version.json`
-    FOLDER/NAME/live.json           which version is live, and which were before (for a rollback)
+    FOLDER/NAME/VERSION/            the files of one version, and `version.json`; `.gate.json` what the gate said of it
+    FOLDER/NAME/live.json           which version is live, which were before (for a rollback), and every promotion
+    FOLDER/.objects/                every file once, under its sha256; the versions hold hard links
 
 Importable without torch. Everything is JSON; nothing is pickled. A version's folder appears whole or not at all, and
 `live.json` is replaced in one step, so a crash leaves the registry as it was before or as it is after.
@@ -16,47 +17,34 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from graphs.answer import Record
 from graphs.errors import BusyError, NotFoundError, StorageError, UsageError
+from training.objects import Objects, sha256_of
+from training.versions import GateVerdict, Kind, Live, ModelVersion, Promotion, State, why_not
 
-Kind = Literal["chat", "adapter", "embedding", "grounding", "router", "reward"]
-State = Literal["candidate", "live", "retired"]
+__all__ = [
+    "GateVerdict",
+    "Kind",
+    "ModelVersion",
+    "Promotion",
+    "Registry",
+    "State",
+    "content_sha256",
+    "why_not",
+    "write_whole",
+]
+
 Names = list[str]
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 _RECORD = "version.json"
 _LIVE = "live.json"
-
-
-class ModelVersion(Record):
-    """A registered checkpoint: what it was made from, what it measures, and the hash of every file."""
-
-    name: str
-    version: str
-    kind: Kind
-    base: str = ""
-    """The model it was trained from, as `provider:model`; empty where it was trained from scratch."""
-    files: dict[str, str] = Field(default_factory=dict)
-    """Path inside the version's folder → sha256."""
-    data_sha256: str = ""
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    metrics: dict[str, float] = Field(default_factory=dict)
-    licence: str = ""
-    parent: str = ""
-    """The version this one continued from."""
-    state: State = "candidate"
-
-
-class _Live(Record):
-    """Which version is live; `before` holds the earlier ones, the latest last."""
-
-    version: str = ""
-    before: list[str] = Field(default_factory=list)
+_GATE = ".gate.json"
+_RETIRED = ".retired"
 
 
 class Registry:
@@ -68,12 +56,17 @@ class Registry:
 
     def __init__(self, folder: Path) -> None:
         self._root = folder
+        self._objects = Objects(folder)
 
     def names(self) -> Names:
         """Names that have at least one version, sorted."""
         if not self._root.is_dir():
             return []
-        return sorted(path.name for path in self._root.iterdir() if path.is_dir() and self._versions(path.name))
+        return sorted(
+            path.name
+            for path in self._root.iterdir()
+            if path.is_dir() and not path.name.startswith(".") and self._versions(path.name)
+        )
 
     def list(self, name: str = "") -> list[ModelVersion]:
         """Versions of one name, or of all; oldest first."""
@@ -91,7 +84,7 @@ class Registry:
         except (ValidationError, UnicodeDecodeError) as error:
             cure = "Remove this version and register it again."
             raise StorageError(f"{str(path)!r} is damaged: {error}.", cure) from error
-        return record.model_copy(update={"state": self._state(record)})
+        return record.model_copy(update={"state": self._state(record), "gate": self._gate(record)})
 
     def live(self, name: str) -> ModelVersion | None:
         """The live version of a name, or None."""
@@ -119,22 +112,42 @@ class Registry:
                 return self._again(source, version.name, number)
             part = target.with_name(f".{number}.part")
             shutil.rmtree(part, ignore_errors=True)  # what a crash left
-            shutil.copytree(source, part, ignore=shutil.ignore_patterns(_RECORD))
-            changes = {"version": number, "files": _hashes(part), "state": "candidate"}
-            record = version.model_copy(update=changes)
-            _write(part / _RECORD, record.model_dump_json(indent=1))
-            _sync(part)
+            files = {name: self._objects.put(source / name, part / name) for name in _names(source)}
+            changes = {"version": number, "files": files, "state": "candidate", "gate": None}
+            record = version.model_copy(update={**changes, "created": version.created or _now()})
+            write_whole(part / _RECORD, record.model_dump_json(indent=1))
             part.replace(target)
             return record
 
-    def promote(self, name: str, version: str) -> ModelVersion:
-        """Make a version live; the one that was live is retired and kept for a rollback."""
+    def judge(self, name: str, version: str, verdict: GateVerdict) -> ModelVersion:
+        """Record what the gate said of a version; the last word counts."""
         self.show(name, version)
+        with self._locked():
+            record = verdict.model_copy(update={"when": verdict.when or _now()})
+            write_whole(self._path(name, version) / _GATE, record.model_dump_json(indent=1))
+        return self.show(name, version)
+
+    def promote(self, name: str, version: str, override: str = "") -> ModelVersion:
+        """Make a version live; the one that was live is retired and kept for a rollback.
+
+        Raises `UsageError` where the gate has not passed it, unless `override` says why it goes live all the same;
+        that is kept in the history.
+        """
+        record = self.show(name, version)
+        why, override = why_not(record), override.strip()
+        if why and not override:
+            cure = "Evaluate it and let the gate judge it with --run RUN, or say why it may go live with --override."
+            raise UsageError(f"{name!r} {version!r} cannot go live: {why}.", cure)
+        verdict = record.gate or GateVerdict(verdict="none")
+        step = Promotion(
+            version=version, when=_now(), verdict=verdict.verdict, run=verdict.run, override=override if why else ""
+        )
         with self._locked():
             pointer = self._pointer(name)
             if pointer.version != version:
                 before = [*pointer.before, pointer.version] if pointer.version else pointer.before
-                self._point(name, _Live(version=version, before=[v for v in before if v != version]))
+                before = [each for each in before if each != version]
+                self._point(name, Live(version=version, before=before, history=[*pointer.history, step]))
         return self.show(name, version)
 
     def rollback(self, name: str) -> ModelVersion:
@@ -144,8 +157,15 @@ class Registry:
             if not pointer.before:
                 raise UsageError(f"{name!r} has no earlier live version.", "See `crossroads models show NAME`.")
             *before, last = pointer.before
-            self._point(name, _Live(version=last, before=before))
+            verdict = self.show(name, last).gate
+            said = verdict.verdict if verdict else "none"
+            step = Promotion(version=last, when=_now(), verdict=said, rollback=True)
+            self._point(name, Live(version=last, before=before, history=[*pointer.history, step]))
         return self.show(name, last)
+
+    def history(self, name: str) -> tuple[Promotion, ...]:
+        """Every time a version of this name went live, the first one first."""
+        return tuple(self._pointer(name).history)
 
     def remove(self, name: str, version: str) -> None:
         """Delete a version. The live one is refused."""
@@ -156,10 +176,12 @@ class Registry:
                 cure = "Promote another version first, or roll back."
                 raise UsageError(f"{name!r} {version!r} is live and cannot be removed.", cure)
             if version in pointer.before:
-                self._point(name, _Live(version=pointer.version, before=[v for v in pointer.before if v != version]))
+                before = [each for each in pointer.before if each != version]
+                self._point(name, pointer.model_copy(update={"before": before}))
             gone = self._path(name, version).with_name(f".{version}.gone")
             self._path(name, version).replace(gone)  # first out of sight, then deleted
             shutil.rmtree(gone)
+            self._objects.sweep()
 
     def verify(self, name: str, version: str) -> Names:
         """Paths of a version's files that are missing or are not what was registered; empty means all is well."""
@@ -173,8 +195,17 @@ class Registry:
             return "live"
         return "retired" if record.version in pointer.before or self._was_live(record) else "candidate"
 
+    def _gate(self, record: ModelVersion) -> GateVerdict | None:
+        path = self._path(record.name, record.version) / _GATE
+        try:
+            return GateVerdict.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise StorageError(f"{str(path)!r} is damaged: {error}.", "Delete it and ask the gate again.") from error
+
     def _was_live(self, record: ModelVersion) -> bool:
-        return (self._path(record.name, record.version) / ".retired").exists()
+        return (self._path(record.name, record.version) / _RETIRED).exists()
 
     def _again(self, source: Path, name: str, number: str) -> ModelVersion:
         record = self.show(name, number)
@@ -200,20 +231,20 @@ class Registry:
                 raise UsageError(f"{part!r} cannot be a model's name or version.", cure)
         return self._root / name / version if version else self._root / name
 
-    def _pointer(self, name: str) -> _Live:
+    def _pointer(self, name: str) -> Live:
         try:
-            return _Live.model_validate_json((self._path(name) / _LIVE).read_text(encoding="utf-8"))
+            return Live.model_validate_json((self._path(name) / _LIVE).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return _Live()
+            return Live()
         except (ValidationError, UnicodeDecodeError) as error:
             path = str(self._path(name) / _LIVE)
             raise StorageError(f"{path!r} is damaged: {error}.", "Delete it and promote a version again.") from error
 
-    def _point(self, name: str, live: _Live) -> None:
+    def _point(self, name: str, live: Live) -> None:
         previous = self._pointer(name).version
         if previous and previous != live.version and self._path(name, previous).is_dir():
-            (self._path(name, previous) / ".retired").touch()
-        _write(self._path(name) / _LIVE, live.model_dump_json(indent=1))
+            (self._path(name, previous) / _RETIRED).touch()
+        write_whole(self._path(name) / _LIVE, live.model_dump_json(indent=1))
 
     def _unknown(self, name: str, version: str) -> NotFoundError:
         if name not in self.names():
@@ -237,18 +268,23 @@ class Registry:
             raise StorageError(f"{str(self._root)!r} cannot be written: {error.strerror or error}.", cure) from error
 
 
+def _names(folder: Path) -> Names:
+    """Relative paths of the files that make a version: all but the record and the registry's own marks."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    ours = {_RECORD, _RETIRED, _GATE}
+    return [PurePosixPath(path.relative_to(folder)).as_posix() for path in paths if path.name not in ours]
+
+
 def _hashes(folder: Path) -> dict[str, str]:
-    """Relative path → sha256 for every file but the record and hidden marks."""
-    found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in {_RECORD, ".retired"}:
-            with path.open("rb") as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            found[PurePosixPath(path.relative_to(folder)).as_posix()] = digest
-    return found
+    """Relative path → sha256."""
+    return {name: sha256_of(folder / name) for name in _names(folder)}
 
 
-def _write(path: Path, text: str) -> None:
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_whole(path: Path, text: str) -> None:
     """Replace a file in one step; after a crash it is the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
@@ -257,14 +293,6 @@ def _write(path: Path, text: str) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     part.replace(path)
-
-
-def _sync(folder: Path) -> None:
-    """Make sure a folder's files are on the disk before it is given its name."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
 
 
 def content_sha256(files: Mapping[str, str]) -> str:

@@ -94,13 +94,25 @@ def show(
 
 
 @app.command("promote")
-def promote(name: Name, version: Version, home: Home = None, set_: Set = None, as_json: Json = False) -> int:
-    """Make a version of a trained model the live one.
+def promote(
+    name: Name,
+    version: Version,
+    override: Annotated[
+        str, typer.Option("--override", help="Why it may go live without a passing gate; kept on record.")
+    ] = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Make a version of a trained model the live one. It needs the gate's pass, or a reason.
 
-    Example: crossroads models promote support-lora 3
+    Example: crossroads models promote support-lora 3 --override "a trial on this computer"
     """
-    promoted = _registry(settings_for(home, set_)).promote(name, version)
-    return _tell(promoted.model_dump(mode="json"), f"{name} {version} is live", as_json)
+    registry = _registry(settings_for(home, set_))
+    promoted = registry.promote(name, version, override)
+    steps = [step.model_dump(mode="json") for step in registry.history(name)]
+    record = {**promoted.model_dump(mode="json"), "history": steps}
+    return _tell(record, f"{name} {version} is live", as_json)
 
 
 @app.command("rollback")

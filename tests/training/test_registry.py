@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from graphs.errors import NotFoundError, StorageError, UsageError
-from training.registry import ModelVersion, Registry, content_sha256
+from training.registry import GateVerdict, ModelVersion, Registry, content_sha256
+
+OVERRIDE = "a test"
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def test_the_same_version_again_changes_nothing_and_other_files_are_refused(regi
 def test_nothing_is_live_until_promoted(registry: Registry, trained: Path) -> None:
     registry.add(trained, a_version())
     assert registry.live("reader") is None
-    assert registry.promote("reader", "1").state == "live"
+    assert registry.promote("reader", "1", OVERRIDE).state == "live"
     live = registry.live("reader")
     assert live is not None
     assert live.version == "1"
@@ -71,15 +73,62 @@ def test_nothing_is_live_until_promoted(registry: Registry, trained: Path) -> No
 def test_promoting_retires_the_one_before(registry: Registry, trained: Path) -> None:
     for _ in range(2):
         registry.add(trained, a_version())
-    registry.promote("reader", "1")
-    registry.promote("reader", "2")
+    registry.promote("reader", "1", OVERRIDE)
+    registry.promote("reader", "2", OVERRIDE)
     assert [version.state for version in registry.list("reader")] == ["retired", "live"]
+
+
+def test_without_a_passing_gate_a_version_goes_live_only_with_a_reason(registry: Registry, trained: Path) -> None:
+    registry.add(trained, a_version())
+    with pytest.raises(UsageError, match="gate"):
+        registry.promote("reader", "1")
+    registry.judge("reader", "1", GateVerdict(verdict="fail", reasons=["f1 fell"], run="r1"))
+    with pytest.raises(UsageError, match="f1 fell"):
+        registry.promote("reader", "1", "   ")
+    assert registry.promote("reader", "1", "a demonstration").state == "live"
+    assert [(step.verdict, step.override) for step in registry.history("reader")] == [("fail", "a demonstration")]
+
+
+def test_the_gates_verdict_lets_a_version_go_live_and_is_kept(registry: Registry, trained: Path) -> None:
+    for _ in range(2):
+        registry.add(trained, a_version())
+    registry.judge("reader", "1", GateVerdict(verdict="pass", run="runs/7"))
+    assert registry.promote("reader", "1").gate is not None
+    registry.promote("reader", "2", OVERRIDE)
+    registry.rollback("reader")
+    steps = [(step.version, step.run, step.override, step.rollback) for step in registry.history("reader")]
+    assert steps == [("1", "runs/7", "", False), ("2", "", OVERRIDE, False), ("1", "", "", True)]
+    assert registry.verify("reader", "1") == []
+
+
+def test_equal_files_are_stored_once_and_swept_with_their_last_version(
+    registry: Registry, trained: Path, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        registry.add(trained, a_version())
+    stored = [path for path in (tmp_path / "models" / ".objects").rglob("*") if path.is_file()]
+    assert sorted(path.name for path in stored) == sorted(registry.show("reader", "1").files.values())
+    first, second = (registry.folder("reader", version) / "config.json" for version in "12")
+    assert first.samefile(second)
+    registry.remove("reader", "1")
+    assert second.read_text() == "{}"
+    registry.remove("reader", "2")
+    assert not any(path.is_file() for path in (tmp_path / "models" / ".objects").rglob("*"))
+
+
+def test_damage_to_a_stored_file_does_not_spread_to_new_versions(registry: Registry, trained: Path) -> None:
+    registry.add(trained, a_version())
+    stored = registry.folder("reader", "1") / "config.json"
+    stored.chmod(0o644)
+    stored.write_text("damaged")
+    registry.add(trained, a_version())
+    assert registry.verify("reader", "2") == []
 
 
 def test_a_rollback_brings_the_earlier_one_back(registry: Registry, trained: Path) -> None:
     for _ in range(3):
         version = registry.add(trained, a_version()).version
-        registry.promote("reader", version)
+        registry.promote("reader", version, OVERRIDE)
     assert registry.rollback("reader").version == "2"
     assert registry.rollback("reader").version == "1"
     assert [version.state for version in registry.list("reader")] == ["live", "retired", "retired"]
@@ -89,14 +138,14 @@ def test_a_rollback_brings_the_earlier_one_back(registry: Registry, trained: Pat
 
 def test_the_live_version_cannot_be_removed(registry: Registry, trained: Path) -> None:
     registry.add(trained, a_version())
-    registry.promote("reader", "1")
+    registry.promote("reader", "1", OVERRIDE)
     with pytest.raises(UsageError, match="live"):
         registry.remove("reader", "1")
 
 
 def test_a_removed_version_is_gone_and_never_rolled_back_to(registry: Registry, trained: Path) -> None:
     for _ in range(2):
-        registry.promote("reader", registry.add(trained, a_version()).version)
+        registry.promote("reader", registry.add(trained, a_version()).version, OVERRIDE)
     registry.remove("reader", "1")
     with pytest.raises(NotFoundError):
         registry.show("reader", "1")
@@ -106,7 +155,9 @@ def test_a_removed_version_is_gone_and_never_rolled_back_to(registry: Registry, 
 
 def test_damage_is_found(registry: Registry, trained: Path) -> None:
     registry.add(trained, a_version())
-    (registry.folder("reader", "1") / "config.json").write_text("damaged")
+    stored = registry.folder("reader", "1") / "config.json"
+    stored.chmod(0o644)
+    stored.write_text("damaged")
     assert registry.verify("reader", "1") == ["config.json"]
 
 
@@ -124,7 +175,7 @@ def test_a_crash_while_promoting_leaves_the_old_one_live(
 ) -> None:
     for _ in range(2):
         registry.add(trained, a_version())
-    registry.promote("reader", "1")
+    registry.promote("reader", "1", OVERRIDE)
 
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
@@ -132,11 +183,11 @@ def test_a_crash_while_promoting_leaves_the_old_one_live(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", crash)
         with pytest.raises(KeyboardInterrupt):
-            registry.promote("reader", "2")
+            registry.promote("reader", "2", OVERRIDE)
     live = registry.live("reader")
     assert live is not None
     assert live.version == "1"
-    assert registry.promote("reader", "2").state == "live"
+    assert registry.promote("reader", "2", OVERRIDE).state == "live"
 
 
 def test_a_damaged_record_is_named_with_its_cure(registry: Registry, trained: Path) -> None:
