@@ -20,9 +20,10 @@ from tokenizers import Tokenizer
 
 from eval.squad import normalise
 from graphs.errors import SettingsError
+from graphs.words import coverage
 from training.reader.recipe import ReaderRecipe
 
-FILES = ("squad_train", "qa_extractive_train", "qa_unanswerable_derived", "rc_extra_train")
+FILES = ("squad_train", "qa_extractive_train", "qa_unanswerable_derived", "rc_extra_train", "qa_multi_passage_train")
 CLS, SEP = 101, 102
 
 
@@ -85,8 +86,39 @@ def load_rows(folder: Path) -> dict[str, list[Row]]:
         "qa_extractive": [to_row(r, "extractive") for r in read_jsonl(folder / "qa_extractive_train.jsonl.gz")],
         "derived": [to_row(r, "derived") for r in read_jsonl(folder / "qa_unanswerable_derived.jsonl.gz")],
         "extra": [to_row(r, "extra") for r in read_jsonl(folder / "rc_extra_train.jsonl.gz") if r["answer_in_context"]],
+        **multi_passage_rows(multi_passage_records(folder, held_out=False)),
     }
     return {kind: [row for row in rows if row] for kind, rows in found.items()}
+
+
+def multi_passage_records(folder: Path, *, held_out: bool) -> list[dict[str, Any]]:
+    """Questions over ten passages whose answer stands in the gold ones alone; one in five, by its id, is held out."""
+    return [
+        record
+        for record in read_jsonl(folder / "qa_multi_passage_train.jsonl.gz")
+        if not record["answer_in_distractors"] and not record["yes_no"]
+        if (hashlib.sha256(record["id"].encode()).digest()[0] < 51) == held_out
+    ]
+
+
+def multi_passage_rows(records: Sequence[dict[str, Any]]) -> dict[str, list[Row | None]]:
+    """`multi_gold`: a question with the gold passage that holds its answer; `multi_noise`: with one that does not.
+
+    A gold passage counts only where half of the question's words stand in it: the reader sees one passage at a time,
+    and should not learn to answer from one that is about something else.
+    """
+    gold: list[Row | None] = []
+    noise: list[Row | None] = []
+    for record in records:
+        for number, passage in enumerate(record["passages"]):
+            text, question = f"{passage['title']}\n{passage['text']}", " ".join(record["question"].split())
+            if number not in record["gold"]:
+                noise.append(Row(question, text, 0, 0, "multi_noise", passage["title"]))
+            elif coverage(question, [text]) >= 0.5:
+                gold.append(
+                    to_row({**record, "question": question, "context": text, "title": passage["title"]}, "multi_gold")
+                )
+    return {"multi_gold": gold, "multi_noise": noise}
 
 
 def to_row(record: dict[str, Any], kind: str) -> Row | None:

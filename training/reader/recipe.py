@@ -22,6 +22,8 @@ class Repeats(BaseModel):
     qa_extractive: float = Field(default=0.8, ge=0)
     derived: float = Field(default=0.6, ge=0)
     extra: float = Field(default=1.0, ge=0)
+    multi_gold: float = Field(default=1.0, ge=0)
+    multi_noise: float = Field(default=0.1, ge=0)
 
 
 class ReaderRecipe(BaseModel):

@@ -21,7 +21,7 @@ import yaml
 
 from eval.squad import Figures, Judged, auc, best_threshold, curve, figures
 from training.reader.card import card
-from training.reader.data import Row, Tokens, data_folder, read_jsonl, to_row
+from training.reader.data import Row, Tokens, data_folder, multi_passage_records, read_jsonl, to_row
 from training.reader.model import ReaderNetwork
 from training.reader.reading import Calibration, Found, best_span, cut, pad
 from training.reader.recipe import ReaderRecipe, load_recipe
@@ -157,14 +157,13 @@ def multi_passage_report(
     read: Callable[[Sequence[Row]], list[Read]], calibration: Calibration, folder: Path, questions: int
 ) -> dict[str, float]:
     """AUC of the best passage's chance: sets that hold the gold passages against the same sets without them."""
-    records = [
-        record
-        for record in read_jsonl(folder / "qa_multi_passage_train.jsonl.gz")
-        if not record["answer_in_distractors"] and not record["yes_no"]
-    ][:questions]
+    records = multi_passage_records(folder, held_out=True)[:questions]
     whole, bare = [], []
     for record in records:
-        rows = [Row(record["question"], passage["text"], 0, 0, "multi") for passage in record["passages"]]
+        rows = [
+            Row(record["question"], f"{passage['title']}\n{passage['text']}", 0, 0, "multi")
+            for passage in record["passages"]
+        ]
         chances = [calibration.chance(found.found) for found in read(rows)]
         whole.append(max(chances))
         bare.append(max(chance for number, chance in enumerate(chances) if number not in record["gold"]))
