@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,10 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 TITLE = "Crossroads"
 
-HEAD = '<link rel="stylesheet" href="ui/static/page.css"><link rel="modulepreload" href="ui/static/app.js">'
+HEAD = (
+    '<link rel="stylesheet" href="ui/static/page.css"><link rel="stylesheet" href="ui/static/tabs.css">'
+    '<link rel="modulepreload" href="ui/static/app.js">'
+)
 START = "import(new URL('ui/static/app.js', document.baseURI)).then(page => page.start(element))"
 
 
@@ -63,10 +65,13 @@ def mount_page(app: FastAPI, assistant: Assistant) -> FastAPI:
     return mounted
 
 
-@lru_cache(maxsize=1)
 def frame() -> str:
     """The page's frame as HTML, the same for everybody."""
-    return (STATIC / "frame.html").read_text(encoding="utf-8")
+    from assistant.ui.tabs import links
+
+    hidden = "" if (tabs := links()) else " hidden"
+    drawn = (STATIC / "frame.html").read_text(encoding="utf-8")
+    return drawn.replace("{{no-tabs}}", hidden).replace("{{tabs}}", tabs)
 
 
 def _stay_here() -> None:

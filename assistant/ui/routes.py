@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response, UploadFile
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, HTTPException, Query, Response, UploadFile
 from pydantic import BaseModel
 
 from assistant.records import Request, Turn, Vote
 from assistant.ui import library, sidebar, streams, turns, view
+from assistant.ui.ours import from_our_page, refused
 from assistant.ui.runs import Runs
+from assistant.ui.tabs import tab_routes
 from assistant.ui.uploads import Uploads
 from graphs.answer import Path
 from graphs.errors import CrossroadsError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
-
-
-def from_our_page(x_crossroads: Annotated[str, Header()] = "") -> None:
-    """Refuse what another site's page might send."""
-    if x_crossroads != "page":
-        raise HTTPException(403, "This address serves Crossroads' own page. Programs use /v1 and /api/v1.")
 
 
 class Question(BaseModel):
@@ -68,13 +63,8 @@ def ui_router(assistant: Assistant) -> APIRouter:
     _thread_routes(router, assistant)
     _run_routes(router, assistant, runs)
     _document_routes(router, assistant, uploads)
+    tab_routes(router, assistant)
     return router
-
-
-def refused(error: CrossroadsError) -> JSONResponse:
-    """An error of ours as the page shows it."""
-    status = 404 if isinstance(error, NotFoundError) else 400
-    return JSONResponse(error.as_json(), status_code=status)
 
 
 def _page_routes(router: APIRouter, assistant: Assistant, runs: Runs) -> None:

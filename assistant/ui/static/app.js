@@ -6,6 +6,7 @@ import * as chat from "./chat.js";
 import * as documents from "./documents.js";
 import * as sidebar from "./sidebar.js";
 import { closeEvidence, openEvidence } from "./evidence.js";
+import * as tabs from "./tabs.js";
 import { toNewest, watchScroll } from "./scroll.js";
 
 let started = false;
@@ -28,8 +29,11 @@ export async function start() {
   if (matchMedia("(min-width: 900px)").matches) $("ask").focus();
 }
 
-// Show what the address names.
+// Show what the address names: an area, or a conversation.
 async function open() {
+  const area = tabs.named();
+  await tabs.show(area).catch(alertUser);
+  if (area) return;
   const query = new URLSearchParams(location.search);
   const asked = new URLSearchParams({ thread: query.get("thread") ?? "" });
   let state;
@@ -237,9 +241,15 @@ function onClick(event) {
     go(link.getAttribute("href"));
     return;
   }
+  const tab = event.target.closest(".tabs a");
+  if (tab && !modified) {
+    event.preventDefault();
+    go(tab.getAttribute("href"));
+    return;
+  }
   if (event.target.closest(".middle")) sideDrawer(false);
   const button = event.target.closest("[data-do]");
-  if (button) ACTIONS[button.dataset.do](button);
+  if (button) (tabs.actions()[button.dataset.do] ?? ACTIONS[button.dataset.do])(button);
   if (!event.target.closest("details.menu > summary")) closeMenus(event.target);
 }
 
@@ -284,6 +294,7 @@ function onKey(event) {
   if (event.key === "Escape") return escape(event);
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (tabs.named()) return; // an area has keys of its own
   const action = KEYS[event.key];
   if (action) {
     event.preventDefault();

@@ -1,0 +1,75 @@
+"""The areas beside the chat. One file an area, listed in `TABS` in the order people see.
+
+An area has a fragment of HTML, made anew each time it is opened, routes of its own below `/ui/tabs/NAME`, and a
+script `static/tabs/NAME.js` that may export `enter(area)`, `leave()` and `actions` (what `data-do` buttons do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+
+from assistant.ui.ours import refused
+from graphs.errors import CrossroadsError, NotFoundError
+
+if TYPE_CHECKING:
+    from assistant.app import Assistant
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One area of the page."""
+
+    name: str
+    """Part of addresses: `./?tab=NAME`."""
+    title: str
+    """What people read; also the area's heading."""
+    html: Callable[[Assistant, Mapping[str, str]], str]
+    """The fragment below the heading, from what the address asks for. Everything foreign in it must be escaped."""
+    routes: Callable[[APIRouter, Assistant], None] | None = None
+    """Adds the area's own endpoints. What changes something depends on `assistant.ui.ours.from_our_page`."""
+    script: bool = True
+    """Whether there is a `static/tabs/NAME.js`."""
+
+
+TABS: tuple[Tab, ...] = ()
+
+
+def links() -> str:
+    """The row of links that leads from area to area; empty where the chat is all there is."""
+    if not TABS:
+        return ""
+    pairs = [("", "Chat", "./"), *((tab.name, tab.title, f"./?tab={tab.name}") for tab in TABS)]
+    return "".join(f'<a href="{where}" data-tab="{name}">{escape(title)}</a>' for name, title, where in pairs)
+
+
+def tab_routes(router: APIRouter, assistant: Assistant) -> None:
+    """The fragment of every area, and each area's own endpoints."""
+
+    @router.get("/tabs/{name}")
+    def fragment(name: str, request: Request) -> Any:
+        """An area as it stands now."""
+        try:
+            tab = _tab(name)
+            body = tab.html(assistant, dict(request.query_params))
+        except CrossroadsError as error:
+            return refused(error)
+        return {"title": tab.title, "html": f"<h1>{escape(tab.title)}</h1>{body}", "script": tab.script}
+
+    for tab in TABS:
+        if tab.routes:
+            own = APIRouter(prefix=f"/tabs/{tab.name}")
+            tab.routes(own, assistant)
+            router.include_router(own)
+
+
+def _tab(name: str) -> Tab:
+    for tab in TABS:
+        if tab.name == name:
+            return tab
+    names = ", ".join(tab.name for tab in TABS) or "none"
+    raise NotFoundError(f"The page has no area {name!r}.", f"There are: {names}.")
