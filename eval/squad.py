@@ -34,6 +34,17 @@ def f1(predicted: str, answers: Sequence[str]) -> float:
     return max(_pair_f1(normalise(predicted).split(), normalise(answer).split()) for answer in (answers or [""]))
 
 
+def recall(predicted: str, answers: Sequence[str]) -> float:
+    """The best share (0–1) of an answer's words that the prediction has; no answers as in `f1`."""
+    return max(_pair_recall(normalise(predicted).split(), normalise(answer).split()) for answer in (answers or [""]))
+
+
+def _pair_recall(predicted: list[str], answer: list[str]) -> float:
+    if not answer:
+        return float(not predicted)
+    return sum((Counter(predicted) & Counter(answer)).values()) / len(answer)
+
+
 def _pair_f1(predicted: list[str], answer: list[str]) -> float:
     if not predicted or not answer:
         return float(predicted == answer)

@@ -1,0 +1,86 @@
+"""What is evaluated: a target is asked samples and gives outputs. The application brings the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from eval.sample import Sample
+from graphs.answer import Answer, Grounding, Passage, Path, RouteDecision, Usage
+
+Kind = Literal["assistant", "model", "retrieval", "routing", "grounding"]
+
+
+class TargetSpec(BaseModel):
+    """Which target a suite asks, as it stands under `target:`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind = "assistant"
+    """`assistant`: whole turns; `model`: a bare chat model; `retrieval`: a search; `routing`: the chosen path alone;
+    `grounding`: the check of `metadata.output` (else `target`) against `contexts`."""
+    path: Path | Literal["auto"] = "auto"
+    """Forced path of an assistant."""
+    model: str = ""
+    """`provider:model`; empty means the configured chat model."""
+    collection: str = ""
+    k: int | None = None
+    """Passages a search returns; None means the setting."""
+    system: str = ""
+    """System message for a bare model."""
+    template: str = "{input}"
+    """What a bare model is asked: `{input}` and `{contexts}` stand for the sample's."""
+    max_tokens: int = 128
+    temperature: float = 0.0
+    knowledge: str = ""
+    """Empty: what the home holds. `docs`: the assistant's documentation, in a home of its own. Else a folder or file
+    of documents (or `data:NAME`) that a home of its own is filled with."""
+    settings: dict[str, Any] = {}
+    """Settings for this target alone, as with `--set`."""
+
+
+class Output(BaseModel):
+    """What a target gave for one sample. With `error` set it is a failure, and counts as one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = ""
+    answer: Answer | None = None
+    """The whole answer, where the target is an assistant; its `text` is the field above."""
+    passages: list[Passage] = []
+    """What a search found, best first; for an assistant what it looked at."""
+    route: RouteDecision | None = None
+    grounding: Grounding | None = None
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    error: dict[str, str] | None = None
+    """`type`, `message`, `cure`."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no output."""
+        return self.error is not None
+
+
+class Target(Protocol):
+    """Asked batches of samples; must give one output for each, in their order."""
+
+    name: str
+    """For a person: `assistant (auto)`, `local:smollm2-135m-instruct`."""
+    concurrency: int
+    """How many batches may be under way at once."""
+    batch: int
+    """How many samples are best asked together."""
+
+    def identity(self) -> dict[str, Any]:
+        """Everything its outputs depend on, as JSON: hashes of models and prompts, settings, documents.
+
+        Must not load a model: an unchanged rerun asks for this alone.
+        """
+        ...
+
+    def ask(self, samples: Sequence[Sample], seed: int) -> list[Output]:
+        """One output a sample. A failure of one sample is an `Output` with `error`; what raises ends the run."""
+        ...
