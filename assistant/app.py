@@ -179,7 +179,7 @@ class Assistant:
         folder = self.settings.home / "models"
         registry = Registry(folder)
         live = [registry.live(name) for name in registry.names()] if folder.is_dir() else []
-        return [version.name for version in live if version and version.kind == "chat"]
+        return [version.name for version in live if version and version.kind in ("chat", "adapter")]
 
     def _why_no_documents(self) -> str:
         """Why no documents can be asked, as far as that is known: a new home loads its documentation first."""

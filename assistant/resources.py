@@ -88,6 +88,8 @@ class Resources:
         self.settings = settings
         self.tell = progress or log.info
         self._chats: dict[str, Lazy[BaseChatModel]] = {}
+        self._versions: dict[str, str] = {}
+        """Name → the name with the version it stood for when last asked."""
         self._lock = threading.Lock()
         self.embeddings: Lazy[Embeddings] = Lazy(self._load_embeddings)
         self.knowledge: Lazy[KnowledgeBase] = Lazy(self._open_knowledge)
@@ -95,11 +97,21 @@ class Resources:
         self.reader: Lazy[Reader | None] = Lazy(self._load_reader)
 
     def chat(self, name: str) -> Lazy[BaseChatModel]:
-        """The chat model of that name, loaded by the first use of what is returned."""
+        """The chat model of that name, loaded by the first use of what is returned.
+
+        Of a registered model it is the version that is live now. When another went live the old one is let go; turns
+        that use it hold it until they end.
+        """
+        from assistant.providers.registered import current
+
+        version = current(name, self.settings)
         with self._lock:
-            if name not in self._chats:
-                self._chats[name] = Lazy(lambda: self._load_chat(name))
-            return self._chats[name]
+            if self._versions.get(name) != version:
+                self._chats.pop(self._versions.get(name, ""), None)
+                self._versions[name] = version
+            if version not in self._chats:
+                self._chats[version] = Lazy(lambda: self._load_chat(version))
+            return self._chats[version]
 
     def parts(self) -> dict[str, Lazy[Any]]:
         """What must be there before questions are answered at full speed, by the name a user knows it by."""

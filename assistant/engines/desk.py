@@ -60,6 +60,10 @@ class Desk:
         self._jobs.put(None)
         self._thread.join(timeout=5)
 
+    def close_when_idle(self) -> None:
+        """End the worker behind the requests that were made before; waits for nothing."""
+        self._jobs.put(None)
+
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             if job.cancelled.is_set():

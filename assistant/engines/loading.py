@@ -37,12 +37,19 @@ def open_gguf(file: Path, settings: Settings) -> Loaded:
 
     Converted weights are kept under `CROSSROADS_CACHE/engines`. Raises `ModelError`.
     """
-    device = pick_device(settings)
-    kind = settings.models.engine
-    if kind == "auto":
-        kind = "transformers" if device == "cuda" else "openvino"
+    kind, device = _kind(settings), pick_device(settings)
     key = ("gguf", str(file), kind, device, str(settings.models.threads))
     return _once(key, lambda: _open_gguf(file, kind, device, settings))
+
+
+def load_gguf(file: Path, settings: Settings) -> Loaded:
+    """As `open_gguf`, but an engine of the caller's own, who closes its desk."""
+    return _open_gguf(file, _kind(settings), pick_device(settings), settings)
+
+
+def load_folder(source: str, settings: Settings) -> Loaded:
+    """As `open_folder`, but an engine of the caller's own, who closes its desk."""
+    return _open_folder(source, pick_device(settings), settings)
 
 
 def open_folder(source: str, settings: Settings) -> Loaded:
@@ -68,6 +75,12 @@ def pick_device(settings: Settings) -> str:
         cure = "Set models.device to 'auto' or 'cpu', or install the driver."
         raise ModelError("models.device is 'cuda', but no NVIDIA GPU answers on this computer.", cure)
     return settings.models.device
+
+
+def _kind(settings: Settings) -> str:
+    if settings.models.engine != "auto":
+        return settings.models.engine
+    return "transformers" if pick_device(settings) == "cuda" else "openvino"
 
 
 def default_threads() -> int:

@@ -47,7 +47,7 @@ def _source(name: ModelName, settings: Settings) -> Source:
 
 def _local(name: ModelName, settings: Settings) -> BaseChatModel:
     from assistant.engines.chat import LocalChatModel
-    from assistant.engines.loading import open_folder, open_gguf
+    from assistant.engines.loading import open_gguf
     from assistant.models import CATALOGUE, ensure
 
     most = settings.answering.answer_tokens
@@ -63,27 +63,10 @@ def _local(name: ModelName, settings: Settings) -> BaseChatModel:
             system=entry.system,
             max_tokens=most,
         )
-    folder = _registered(name, settings)
-    if list(folder.glob("*.gguf")):
-        return LocalChatModel(lambda: open_gguf(_only_gguf(folder), settings), name=name.full, max_tokens=most)
-    return LocalChatModel(lambda: open_folder(str(folder), settings), name=name.full, max_tokens=most)
+    from assistant.providers.registered import registered_chat
 
-
-def _registered(name: ModelName, settings: Settings) -> Path:
-    """The folder of the registry's live version. Raises `NotFoundError` naming the local models there are."""
-    from assistant.models import CATALOGUE
-    from training.registry import Registry
-
-    registry = Registry(settings.home / "models")
-    version = registry.live(name.model)
-    if version is None:
-        known = [n for n, entry in CATALOGUE.items() if entry.kind == "chat"] + registry.names()
-        state = "has no live version" if name.model in registry.names() else "is not known"
-        raise NotFoundError(f"The local model {name.model!r} {state}.", f"Local models are: {', '.join(known)}.")
-    if version.kind != "chat":
-        cure = "Merge it into its base first: `crossroads export NAME --format merged`."
-        raise ModelError(f"{name.full} is of the kind {version.kind!r}, which cannot chat by itself.", cure)
-    return registry.folder(version.name, version.version)
+    chat: BaseChatModel = registered_chat(name, settings)
+    return chat
 
 
 def _only_gguf(folder: Path) -> Path:
