@@ -1,0 +1,10 @@
+"""`crossroads eval`: measure models, answers and paths, and compare them."""
+
+from __future__ import annotations
+
+import typer
+
+from assistant.cli import eval_perplexity
+
+app = typer.Typer(help="Measure models, answers and paths, and compare them.", no_args_is_help=True)
+app.command("perplexity")(eval_perplexity.perplexity)
