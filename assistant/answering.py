@@ -103,6 +103,8 @@ def _limits(assistant: Assistant, request: Request) -> Limits:
         answer_tokens=request.answer_tokens or answering.answer_tokens,
         history_messages=answering.history_messages,
         refuse=answering.refuse,
+        examples=answering.examples,
+        effort=request.effort or answering.effort,
     )
 
 

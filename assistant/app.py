@@ -23,7 +23,7 @@ from assistant.service import private_folder
 from assistant.shelf import Shelf
 from assistant.threads import Threads
 from assistant.turn import TurnRun
-from assistant.validation import check_path, check_question, check_whole
+from assistant.validation import check_form, check_path, check_question, check_whole
 from graphs.answer import PATHS, Answer, Path
 from graphs.errors import CrossroadsError, NotFoundError, StorageError
 from graphs.events import Event, Status
@@ -160,6 +160,7 @@ class Assistant:
     def _check(self, request: Request) -> None:
         check_question(request.question, self.settings.answering.max_question_chars)
         check_whole(request)
+        check_form(request)
         check_path(request, self.paths())
         if request.model:
             from assistant.providers import check
@@ -238,6 +239,7 @@ class Assistant:
 
     def _input(self, request: Request, question_id: str, messages: list[Any]) -> dict[str, Any]:
         values: dict[str, Any] = {"question": request.question, "question_id": question_id, "forced": request.path}
+        values |= {"labels": request.labels, "form": request.form}
         return values | {"answer_id": uuid.uuid4().hex} | ({"messages": messages} if messages else {})
 
     def _run(

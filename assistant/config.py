@@ -86,6 +86,10 @@ class Answering(_Section):
     history_messages: int = Field(default=8, ge=0, le=100)
     refuse: float = Field(default=0.5, ge=0, le=1)
     """From 0, rather answer, to 1, rather refuse."""
+    effort: Literal["quick", "balanced", "thorough"] = "balanced"
+    """How much an answer may take before the cheapest path that does well enough is taken."""
+    examples: int = Field(default=8, ge=0, le=32)
+    """How many worked examples a few-shot prompt has at most."""
     max_question_chars: int = Field(default=20_000, ge=100)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from graphs.answer import Answer, Path, Record
 
@@ -31,6 +33,12 @@ class Request(Record):
     """Id of an earlier question of the thread: it and all after it are replaced (edit, regenerate)."""
     history: list[Message] | None = None
     """Earlier messages the caller keeps itself; the turn is then not stored as a conversation."""
+    labels: list[str] = Field(default_factory=list, max_length=500)
+    """The only answers a classification may have; empty lets the message say them."""
+    form: dict[str, Any] = Field(default_factory=dict)
+    """The JSON schema (an object) an extraction fills; empty lets the message say what."""
+    effort: Literal["", "quick", "balanced", "thorough"] = ""
+    """How much an answer may take; empty means the configured effort."""
     answer_tokens: int | None = None
     """At most this many tokens are written; None means the configured bound."""
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from assistant.records import Request
 from graphs.answer import Path
+from graphs.constrained import check_schema
 from graphs.errors import UsageError
 
 _SHOWN = 60
@@ -42,6 +43,18 @@ def check_path(request: Request, paths: Mapping[Path, str]) -> None:
         raise UsageError(
             f"The path {request.path!r} cannot be taken: {why}", f"Choose auto or one of {_list(open_paths)}."
         )
+
+
+def check_form(request: Request) -> None:
+    """Raises `UsageError` where the labels or the JSON schema of a request cannot be used."""
+    if request.labels and request.form:
+        raise UsageError("The request names labels and a schema.", "A text is sorted or extracted from: name one.")
+    if len(set(request.labels)) != len(request.labels) or any(not label.strip() for label in request.labels):
+        raise UsageError(f"The labels {request.labels!r} are empty or repeated.", "Name each label once.")
+    if len(request.labels) == 1:
+        raise UsageError(f"{request.labels[0]!r} is the only label.", "Name two labels or more.")
+    if request.form and (wrong := check_schema(request.form)):
+        raise UsageError(f"The schema cannot be used: {wrong}.", "Give a JSON schema of an object with properties.")
 
 
 def check_whole(request: Request) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -127,6 +127,25 @@ class PromptRef(Record):
     sha256: str
 
 
+class Example(Record):
+    """A worked example that was put in the prompt."""
+
+    example_id: str
+    task: str
+    """What it is an example of: `answer`, or a task of `graphs.tasks`."""
+    input: str
+    output: str
+    similarity: float = 0.0
+    """Cosine between its input and what was asked."""
+
+
+class Step(Record):
+    """Something the run did on the way to its answer, in a user's words."""
+
+    name: str
+    text: str
+
+
 class Answer(Record):
     """What one turn produced: what the UI shows, the API returns and evaluation scores."""
 
@@ -150,3 +169,11 @@ class Answer(Record):
     notices: list[str] = []
     """What the user must know: a fallback model in use, a store out of reach, a memory not checked."""
     prompt: PromptRef | None = None
+    task: str = ""
+    """What was done with the text of the message, as `graphs.tasks` names it; empty for a question."""
+    examples: list[Example] = []
+    """The worked examples the model was shown."""
+    data: dict[str, Any] | None = None
+    """What an extraction found, as an object of the schema asked for."""
+    steps: list[Step] = []
+    """What was tried, in order: a query rewritten, a path left for the next, a sentence taken back."""

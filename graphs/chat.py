@@ -13,15 +13,18 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graphs.context import Context
+from graphs.nodes.on_text import ON_TEXT, work_on_text
 from graphs.nodes.respond import answer_directly, answer_from_passages, read, use_tool
 from graphs.nodes.route import NEEDS_DOCUMENTS, receive, rephrase_question, route
 from graphs.nodes.verify import abstain, finish, verify
 from graphs.state import ChatState, TurnInput
 
 
-def after_route(state: ChatState) -> Literal["read", "use_tool", "answer_directly"]:
+def after_route(state: ChatState) -> Literal["read", "use_tool", "answer_directly", "work_on_text"]:
     """Where the chosen path begins."""
     path = state["decision"]["path"]
+    if state["task"] and path in ON_TEXT:
+        return "work_on_text"
     if path in NEEDS_DOCUMENTS:
         return "read"
     return "use_tool" if path == "tools" else "answer_directly"
@@ -44,6 +47,7 @@ def build_chat_graph(
     graph = StateGraph(ChatState, context_schema=Context, input_schema=TurnInput)
     for node in (receive, rephrase_question, route, read, answer_from_passages, answer_directly, use_tool):
         graph.add_node(node.__name__, node)
+    graph.add_node("work_on_text", work_on_text)
     for node in (verify, abstain, finish):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "receive")
@@ -54,6 +58,7 @@ def build_chat_graph(
     graph.add_edge("answer_from_passages", "verify")
     graph.add_conditional_edges("answer_directly", after_draft)
     graph.add_conditional_edges("use_tool", after_draft)
+    graph.add_conditional_edges("work_on_text", after_draft)
     graph.add_edge("verify", "finish")
     graph.add_edge("abstain", "finish")
     graph.add_edge("finish", END)

@@ -10,7 +10,8 @@ from typing import Protocol
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 
-from graphs.answer import Expected, Grounding, Passage, Path, Record
+from graphs.answer import Example, Expected, Grounding, Passage, Path, Record
+from graphs.effort import Effort
 
 
 class Reading(Record):
@@ -52,6 +53,17 @@ class Encoder(Protocol):
         ...
 
 
+class Examples(Protocol):
+    """Worked examples a user keeps, by task."""
+
+    def find(self, task: str, text: str, most: int, labels: Sequence[str] = ()) -> list[Example]:
+        """At most `most` examples near to `text` and unlike each other, the nearest last.
+
+        With `labels` only examples whose output is one of them.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Corpus:
     """What retrieval looks through, in words and numbers a user understands."""
@@ -74,6 +86,9 @@ class Limits:
     history_messages: int = 8
     refuse: float = 0.5
     """From 0 (rather answer) to 1 (rather refuse)."""
+    examples: int = 8
+    """How many worked examples a few-shot prompt has at most."""
+    effort: Effort = "balanced"
     memory_samples: int = 3
     """How often the model is asked again to see whether its memory agrees with itself; 0 asks once and trusts it."""
 
@@ -90,6 +105,7 @@ class Context:
     retriever: BaseRetriever | None = None
     """None where the collection is empty or the store is out of reach (then `notices` says so)."""
     reader: Reader | None = None
+    examples: Examples | None = None
     tuned: BaseChatModel | None = None
     tuned_name: str = ""
     given: list[Passage] | None = None

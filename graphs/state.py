@@ -16,6 +16,10 @@ class TurnInput(TypedDict, total=False):
     answer_id: str
     forced: str
     """A path, or `auto`."""
+    labels: list[str]
+    """The only answers a classification may have; empty lets the message say them."""
+    form: dict[str, Any]
+    """The JSON schema an extraction fills; empty lets the message say what."""
     messages: Annotated[list[AnyMessage], add_messages]
     """Only where the caller changes the conversation first: `RemoveMessage`s, or a history it keeps itself."""
 
@@ -24,6 +28,8 @@ class ChatState(TurnInput, total=False):
     """The conversation, and the turn in progress."""
 
     standalone: str
+    task: dict[str, Any]
+    """What the message asks to be done with a text it brings (`Task`); empty for anything else."""
     decision: dict[str, Any]
     passages: list[dict[str, Any]]
     """What retrieval returned, best first (`Passage`)."""
@@ -34,5 +40,7 @@ class ChatState(TurnInput, total=False):
     """The model's words before they were checked, with usage and model name."""
     timing: dict[str, float]
     notices: list[str]
+    steps: list[dict[str, Any]]
+    """What was tried on the way (`Step`)."""
     answer: dict[str, Any]
     """The finished `Answer` of the turn."""

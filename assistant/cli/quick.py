@@ -18,6 +18,7 @@ _OPTIONS = {
     "--thread": "thread_id",
     "--collection": "collection",
     "--model": "model",
+    "--effort": "effort",
     "--home": "home",
 }
 

@@ -16,6 +16,7 @@ from pydantic import PrivateAttr
 from assistant.engines.loading import Loaded
 from assistant.engines.text import StopFilter, TextStream
 from assistant.engines.types import Sampling
+from graphs.constrained import Constrains
 from graphs.errors import CrossroadsError, ModelError, TooLongError
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "user", "function": "user"}
@@ -50,6 +51,11 @@ class LocalChatModel(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         return {"model_name": self.name, "temperature": self.temperature, "max_tokens": self.max_tokens}
+
+    @property
+    def constrains(self) -> Constrains:
+        """How keyword arguments bind what is written: `grammar` for `regex` and `json_schema`. Loads the model."""
+        return "grammar" if self._open().desk.engine.constrains else ""
 
     @property
     def context_tokens(self) -> int:
@@ -119,7 +125,8 @@ class LocalChatModel(BaseChatModel):
         names = ("temperature", "top_p", "seed", "repetition_penalty")
         values = {name: overrides.get(name, getattr(self, name)) for name in names}
         wanted = overrides.get("max_tokens") or overrides.get("max_completion_tokens") or self.max_tokens
-        return Sampling(max_tokens=min(int(wanted), room), **values)
+        bounds = {name: overrides.get(name, "") for name in ("regex", "json_schema")}
+        return Sampling(max_tokens=min(int(wanted), room), **values, **bounds)
 
     def _last(self, counted: _Counted, loaded: Loaded) -> ChatGenerationChunk:
         engine = loaded.desk.engine

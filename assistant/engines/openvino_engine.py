@@ -25,6 +25,7 @@ class OpenVinoEngine:
 
     name = "openvino"
     device = "cpu"
+    constrains = True
 
     def __init__(self, folder: Path, threads: int = 0, properties: Mapping[str, Any] | None = None) -> None:
         """`folder` is what `convert` wrote; `properties` are OpenVINO's own, over those chosen here.
@@ -65,6 +66,13 @@ class OpenVinoEngine:
         if config.do_sample:
             config.temperature, config.top_p = sampling.temperature, sampling.top_p
             config.rng_seed = secrets.randbits(31) if sampling.seed is None else sampling.seed
+        if sampling.regex or sampling.json_schema:
+            structure = self._genai.StructuredOutputConfig()
+            if sampling.json_schema:
+                structure.json_schema = sampling.json_schema
+            else:
+                structure.regex = sampling.regex
+            config.structured_output_config = structure
         return config
 
 

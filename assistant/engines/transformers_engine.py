@@ -15,6 +15,7 @@ class TransformersEngine:
     """Runs one model with a decoding loop of our own, so that stopping, seeds and prefix reuse are exact."""
 
     name = "transformers"
+    constrains = False
 
     def __init__(self, source: str, device: str = "cpu", dtype: Literal["auto", "fp32", "bf16"] = "auto") -> None:
         """`source` is a folder or a hub repository. `auto` means bf16 on CUDA and fp32 elsewhere."""

@@ -20,6 +20,10 @@ class Sampling:
     seed: int | None = None
     """None draws a new one each time; it has no effect at temperature 0."""
     repetition_penalty: float = 1.0
+    regex: str = ""
+    """Only text that matches this may be written; for engines that constrain."""
+    json_schema: str = ""
+    """Only JSON of this schema may be written; for engines that constrain."""
 
 
 class Engine(Protocol):
@@ -30,6 +34,8 @@ class Engine(Protocol):
 
     name: str
     device: str
+    constrains: bool
+    """Whether it keeps to `regex` and `json_schema`."""
 
     def run(self, prompt: Sequence[int], sampling: Sampling, ends: frozenset[int], emit: Emit) -> None:
         """Emit new tokens until one of `ends` (not emitted), `max_tokens`, or `emit` answers False."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +18,7 @@ from assistant.providers.names import ModelName, parse
 from graphs.errors import MissingKeyError, ModelError, NotFoundError
 
 _COMMON = {"max_tokens", "temperature", "top_p", "seed"}
+_NOT_ANTHROPIC = {"repetition_penalty", "seed", "json_schema", "regex"}
 
 
 def build_chat(name: ModelName, settings: Settings) -> BaseChatModel:
@@ -42,7 +44,7 @@ def _guarded(sources: list[Source], settings: Settings) -> GuardedChatModel:
 
 def _source(name: ModelName, settings: Settings) -> Source:
     build, translate = _BUILDERS[name.provider]
-    return Source(name, partial(build, name, settings), translate)
+    return Source(name, partial(build, name, settings), translate, name.provider in _STRUCTURED)
 
 
 def _local(name: ModelName, settings: Settings) -> BaseChatModel:
@@ -169,23 +171,37 @@ def _missing_key(name: ModelName, variable: str) -> MissingKeyError:
 
 
 def _for_openai(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key != "repetition_penalty"}
+    return _schema_for_openai({key: value for key, value in options.items() if key != "repetition_penalty"})
 
 
 def _for_anthropic(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key not in {"repetition_penalty", "seed"}}
+    return {key: value for key, value in options.items() if key not in _NOT_ANTHROPIC}
 
 
 def _for_ollama(options: dict[str, Any]) -> dict[str, Any]:
     """Ollama takes sampling as one `options` object with names of its own."""
     words = {"max_tokens": "num_predict", "repetition_penalty": "repeat_penalty"}
     sampling = {key: value for key, value in options.items() if key in _COMMON | {"repetition_penalty"}}
-    rest = {key: value for key, value in options.items() if key not in sampling}
+    rest = {key: value for key, value in options.items() if key not in sampling and key != "regex"}
+    if schema := rest.pop("json_schema", ""):
+        rest["format"] = json.loads(schema)
     if not sampling:
         return rest
     return {**rest, "options": {words.get(key, key): value for key, value in sampling.items() if value is not None}}
 
 
+def _schema_for_openai(options: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema as OpenAI and the servers like it take it; a regular expression they do not know."""
+    schema = options.pop("json_schema", "")
+    options.pop("regex", None)
+    if not schema:
+        return options
+    wanted = {"name": "answer", "schema": json.loads(schema)}
+    return {**options, "response_format": {"type": "json_schema", "json_schema": wanted}}
+
+
+_STRUCTURED = frozenset({"openai", "azure_openai", "ollama"})
+"""Providers that keep to a JSON schema by themselves; Anthropic's is asked in words and checked."""
 _Builder = Callable[[ModelName, Settings], BaseChatModel]
 _Translate = Callable[[dict[str, Any]], dict[str, Any]]
 _BUILDERS: dict[str, tuple[_Builder, _Translate]] = {

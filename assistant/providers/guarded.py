@@ -16,6 +16,7 @@ from pydantic import PrivateAttr
 
 from assistant.providers.failures import BrokenError, UnreachableError, explain, retry_after
 from assistant.providers.names import ModelName
+from graphs.constrained import Constrains, how
 from graphs.errors import CrossroadsError, ModelError, RateLimitedError
 
 LONGEST_WAIT = 20.0
@@ -33,7 +34,14 @@ class Source:
     """Called at the first use. May raise typed errors: a missing key, for one."""
     translate: Callable[[dict[str, Any]], dict[str, Any]] = dict
     """Our keyword arguments in the library's words."""
+    structured: bool = False
+    """Whether the provider itself keeps to a `json_schema`."""
     _model: BaseChatModel | None = field(default=None, repr=False)
+
+    @property
+    def constrains(self) -> Constrains:
+        """How keyword arguments bind what is written; see `graphs.constrained`."""
+        return "schema" if self.structured else how(self.model())
 
     def model(self) -> BaseChatModel:
         """The library's model, built once."""
@@ -68,6 +76,11 @@ class GuardedChatModel(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         return {"model_name": self.name}
+
+    @property
+    def constrains(self) -> Constrains:
+        """How keyword arguments bind what is written; see `graphs.constrained`."""
+        return self._sources[0].constrains
 
     def get_num_tokens(self, text: str) -> int:
         """Tokens as the model's library counts them."""

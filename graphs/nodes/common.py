@@ -9,7 +9,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langgraph.config import get_stream_writer
 
-from graphs.events import Event
+from graphs.answer import Step
+from graphs.events import Event, Status
 from graphs.state import ChatState
 
 MARKER = re.compile(r"\s?\[\d+(?:\s*,\s*\d+)*\]")
@@ -18,6 +19,12 @@ MARKER = re.compile(r"\s?\[\d+(?:\s*,\s*\d+)*\]")
 def emit(event: Event) -> None:
     """Tell the caller what is going on; goes out at once on the graph's custom stream."""
     get_stream_writer()(event)
+
+
+def step(state: ChatState, name: str, text: str) -> list[dict[str, Any]]:
+    """The turn's steps with one more, which is told at once."""
+    emit(Status(text=text))
+    return [*state.get("steps", []), Step(name=name, text=text).model_dump()]
 
 
 def elapsed(state: ChatState, phase: str, since: float) -> dict[str, float]:

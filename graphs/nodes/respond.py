@@ -53,7 +53,7 @@ def answer_from_passages(state: ChatState, runtime: Runtime[Context]) -> dict[st
     system, prompt = load_prompt("passages")
     shown = "\n\n".join(f"[{number}] {passage.text}" for number, passage in enumerate(kept, 1))
     question = f"{shown}\n\nQuestion: {state['standalone']}"
-    return _write(state, runtime.context, [SystemMessage(system), HumanMessage(question)], prompt)
+    return write(state, runtime.context, [SystemMessage(system), HumanMessage(question)], prompt)
 
 
 def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -63,21 +63,21 @@ def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, An
     path = state["decision"]["path"]
     text, prompt = load_prompt("few_shot" if path == "few_shot" else "talk" if kind in ("talk", "self") else "direct")
     before = history(state, context.limits.history_messages)
-    messages = [*_with_examples(text), *before, HumanMessage(state["question"])]
+    messages = [*with_examples(text), *before, HumanMessage(state["question"])]
     if kind != "question":
-        return _write(state, context, messages, prompt)
+        return write(state, context, messages, prompt)
     forced = state["decision"]["forced"]
     if not forced and context.limits.memory_samples and not _remembers(state, context, messages):
-        return {"draft": {"unknown": True, "model": _model_name(state, context), "prompt": prompt.model_dump()}}
-    return {**_write(state, context, messages, prompt), "notices": [*state["notices"], MEMORY_NOTICE]}
+        return {"draft": {"unknown": True, "model": model_name(state, context), "prompt": prompt.model_dump()}}
+    return {**write(state, context, messages, prompt), "notices": [*state["notices"], MEMORY_NOTICE]}
 
 
 def _remembers(state: ChatState, context: Context, messages: Sequence[BaseMessage]) -> bool:
     emit(Status(text="asking the model more than once, to see whether it is sure"))
-    return agreement(_model(state, context), messages, context.limits.memory_samples) >= AGREEMENT_BAR
+    return agreement(model_of(state, context), messages, context.limits.memory_samples) >= AGREEMENT_BAR
 
 
-def _with_examples(text: str) -> list[BaseMessage]:
+def with_examples(text: str) -> list[BaseMessage]:
     """A system message, and the worked examples that stand below it in the prompt file."""
     system, *parts = text.split("\n### ")
     examples: list[BaseMessage] = []
@@ -101,21 +101,23 @@ def use_tool(state: ChatState) -> dict[str, Any]:
     return {"draft": {"text": text, "model": "calculator"}, "timing": timing}
 
 
-def _model(state: ChatState, context: Context) -> BaseChatModel:
+def model_of(state: ChatState, context: Context) -> BaseChatModel:
+    """The model the chosen path asks."""
     tuned = state["decision"]["path"] in ("tuned", "tuned_rag")
     return context.tuned if tuned and context.tuned is not None else context.chat
 
 
-def _model_name(state: ChatState, context: Context) -> str:
-    return context.tuned_name if _model(state, context) is context.tuned else context.model_name
+def model_name(state: ChatState, context: Context) -> str:
+    """Its name."""
+    return context.tuned_name if model_of(state, context) is context.tuned else context.model_name
 
 
-def _write(state: ChatState, context: Context, messages: list[BaseMessage], prompt: PromptRef) -> dict[str, Any]:
+def write(state: ChatState, context: Context, messages: list[BaseMessage], prompt: PromptRef) -> dict[str, Any]:
     """Stream a model's words out as a draft; closing the stream is what stops the model."""
     since = time.time()
     timing: dict[str, float] = dict(state["timing"])
     whole: AIMessageChunk | None = None
-    stream = _model(state, context).stream(messages, max_tokens=context.limits.answer_tokens, stop=_STOP)
+    stream = model_of(state, context).stream(messages, max_tokens=context.limits.answer_tokens, stop=_STOP)
     emit(Status(text="writing"))
     for chunk in stream:
         if context.cancel.is_set() or (whole is not None and first_repeat(whole.text) is not None):
@@ -128,14 +130,15 @@ def _write(state: ChatState, context: Context, messages: list[BaseMessage], prom
     if close:
         close()
     timing["generate"] = (time.time() - since) * 1000
-    draft = {**_describe(whole, context, state), "prompt": prompt.model_dump(), "stopped": context.cancel.is_set()}
+    draft = {**describe(whole, context, state), "prompt": prompt.model_dump(), "stopped": context.cancel.is_set()}
     return {"draft": draft, "timing": timing, "notices": [*state["notices"], *draft.pop("disclosed")]}
 
 
-def _describe(whole: AIMessageChunk | None, context: Context, state: ChatState) -> dict[str, Any]:
+def describe(whole: AIMessage | None, context: Context, state: ChatState) -> dict[str, Any]:
+    """A reply as a draft: its text up to where it begins to loop, the model, what it took, what must be disclosed."""
     usage = whole.usage_metadata if whole else None
     fallback = whole.response_metadata.get("crossroads_fallback") if whole else None
-    model = fallback["to"] if fallback else _model_name(state, context)
+    model = fallback["to"] if fallback else model_name(state, context)
     disclosed = [f"{fallback['from']} did not answer ({fallback['why']}); {fallback['to']} did."] if fallback else []
     prompt_tokens, completion_tokens = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
     price_in, price_out = context.prices

@@ -18,6 +18,7 @@ from graphs.followup import is_follow_up, rephrase
 from graphs.nodes.common import elapsed, emit, history
 from graphs.routing import ABOUT, available_paths, decide, kind_of, probe_of
 from graphs.state import ChatState
+from graphs.tasks import find_task
 
 NEEDS_DOCUMENTS = ("rag", "tuned_rag")
 
@@ -27,9 +28,12 @@ def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     forced = state.get("forced", "auto")
     if forced not in ("auto", *available_paths(runtime.context)):
         raise UsageError(f"The path {forced!r} cannot be taken now.", _path_cure(forced, runtime.context))
+    task = find_task(state["question"], state.get("labels", []), state.get("form"))
     return {
         "messages": [HumanMessage(state["question"], id=state["question_id"])],
         "standalone": state["question"],
+        "task": task.model_dump() if task else {},
+        "steps": [],
         "passages": [],
         "evidence": [],
         "readings": [],

@@ -9,7 +9,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
-from graphs.answer import Answer, Evidence, Passage, RouteDecision, Timing, Usage
+from graphs.answer import Answer, Evidence, Passage, RouteDecision, Step, Timing, Usage
 from graphs.context import Context, Reading
 from graphs.events import Status
 from graphs.evidence import answers, bar, cite, complete, quote
@@ -80,7 +80,10 @@ def _moved(grounding: dict[str, Any], by: int) -> dict[str, Any]:
 def abstain(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Say that it is not known, and what was looked at."""
     context, path = runtime.context, state["decision"]["path"]
-    if path == "tools":
+    draft_why = state["draft"].get("why", "")
+    if state["task"]:
+        text = draft_why or "I could not do this in the form asked for."
+    elif path == "tools":
         text = "I don't know how to work this out: I see no arithmetic in it that the calculator can do."
     elif path in ("rag", "tuned_rag"):
         text = _nothing_found(state, context)
@@ -125,6 +128,10 @@ def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         evidence=[Evidence(**item) for item in state["evidence"]],
         notices=state["notices"],
         prompt=draft.get("prompt"),
+        task=state["task"].get("name", ""),
+        examples=draft.get("examples", []),
+        data=draft.get("data"),
+        steps=[Step(**item) for item in state["steps"]],
     )
     record = answer.model_dump()
     message = AIMessage(answer.text, id=state["answer_id"], response_metadata={"answer": record})

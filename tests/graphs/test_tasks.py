@@ -1,0 +1,119 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from graphs.constrained import bounded, match, read_json
+from graphs.context import Context
+from graphs.tasks import find_task, split
+
+Make = Callable[..., Context]
+NAMES = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}, "required": ["name"]}
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "text"),
+    [
+        ("Summarise this: Rain fell all day in November.", "summarise", "Rain fell all day in November."),
+        ("Classify as spam or ham: you won a prize", "classify", "you won a prize"),
+        ("What is the sentiment of this review: a lovely day out", "sentiment", "a lovely day out"),
+        ("Translate into German. “I would like a coffee.”", "translate", "I would like a coffee."),
+        ("Extract the name and age from: Anna is 31.", "extract", "Anna is 31."),
+        ("Please rewrite this politely:\ngive me my money back", "rewrite", "give me my money back"),
+    ],
+)
+def test_a_task_and_its_text_are_told_apart(message: str, name: str, text: str) -> None:
+    task = find_task(message)
+    assert task is not None
+    assert (task.name, task.text) == (name, text)
+
+
+@pytest.mark.parametrize("message", ["How do I summarise a document?", "What does it extract?", "Classify: whales"])
+def test_a_question_about_a_task_is_none(message: str) -> None:
+    assert find_task(message) is None
+
+
+def test_the_labels_are_those_the_message_lists() -> None:
+    task = find_task("Classify the message into one of: card lost, greeting or weather\nMessage: where is my card")
+    assert task is not None
+    assert task.labels == ["card lost", "greeting", "weather"]
+    assert task.text == "where is my card"
+
+
+def test_the_text_behind_a_marker_wins_over_the_line_break() -> None:
+    assert split("Sort it.\nLabels: a, b\nText: good morning") == ("Sort it.\nLabels: a, b", "good morning")
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [("The label is: card lost.", "card lost"), ("lost", ""), ("ham or spam", ""), ("SPAM", "spam")],
+)
+def test_a_label_is_taken_only_where_one_is_named(written: str, label: str) -> None:
+    assert match(written, ["card lost", "spam", "ham"]) == label
+
+
+def test_json_that_breaks_the_schema_says_why() -> None:
+    assert read_json('Here: {"name": "Anna", "age": 31} ok', NAMES) == ({"name": "Anna", "age": 31}, "")
+    assert "31" in read_json('{"name": "Anna", "age": "31"}', NAMES)[1]
+
+
+def test_a_bounded_schema_has_an_end_and_no_other_property() -> None:
+    made = bounded({"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}}})
+    assert made["additionalProperties"] is False
+    assert made["properties"]["tags"]["maxItems"] > 0
+    assert made["properties"]["tags"]["items"]["maxLength"] > 0
+
+
+def test_a_classification_answers_with_a_label_alone(talk: Any, make_context: Make) -> None:
+    answer = talk.ask(make_context("I would say Ham."), "Classify as spam or ham: see you at eight")
+    assert (answer.text, answer.task, answer.route.path) == ("ham", "classify", "zero_shot")
+
+
+def test_a_model_that_names_no_label_is_not_helped_by_guessing(talk: Any, make_context: Make) -> None:
+    answer = talk.ask(make_context("Fish."), "Classify as spam or ham: see you at eight")
+    assert answer.abstained
+    assert "2 labels" in answer.text
+
+
+def test_an_extraction_is_data_and_what_is_not_in_the_text_is_told(talk: Any, make_context: Make) -> None:
+    context = make_context('{"name": "Anna", "age": "40"}')
+    answer = talk.ask(context, "Extract the name and age from: Anna is 31.")
+    assert answer.data == {"name": "Anna", "age": "40"}
+    assert any("age “40”" in notice for notice in answer.notices)
+
+
+def test_an_extraction_is_asked_for_once_more_then_given_up(talk: Any, make_context: Make) -> None:
+    answer = talk.ask(make_context("Anna!", "Still Anna."), "Extract the name and age from: Anna is 31.")
+    assert answer.abstained
+    assert answer.data is None
+
+
+def test_a_summary_cites_the_text_it_is_of(talk: Any, make_context: Make) -> None:
+    text = "The warranty lasts 24 months. Repairs extend it by six months."
+    answer = talk.ask(make_context("The warranty lasts 24 months."), f"Summarise this: {text}")
+    assert answer.text == "The warranty lasts 24 months [1]."
+    assert text[answer.citations[0].start : answer.citations[0].end] == answer.citations[0].snippet
+
+
+def test_a_summary_that_invents_is_replaced_by_the_texts_own_sentence(talk: Any, make_context: Make) -> None:
+    answer = talk.ask(make_context("Aliens pay for it."), "Summarise this: The warranty lasts 24 months.")
+    assert "24 months" in answer.text
+    assert answer.quoted
+
+
+def test_a_long_text_is_summarised_part_by_part(talk: Any, make_context: Make) -> None:
+    parts = [f"The council of town number{n} met in hall{n} and agreed about road{n} a lot. " * 30 for n in range(3)]
+    lines = [f"The council of town number{n} met in hall{n}." for n in range(9)]
+    answer = talk.ask(make_context(*lines), "Summarise this:\n" + "".join(parts))
+    assert [step.name for step in answer.steps] == ["map", "reduce"]
+    assert len({citation.chunk_id for citation in answer.citations}) >= 2
+
+
+def test_a_translation_that_is_the_original_is_none(talk: Any, make_context: Make) -> None:
+    answer = talk.ask(make_context("the house is red"), "Translate to French: the house is red")
+    assert answer.abstained
+
+
+def test_a_rewriting_says_what_it_added(talk: Any, make_context: Make) -> None:
+    answer = talk.ask(make_context("Kindly send elephants."), "Rewrite this politely: send my money")
+    assert any("elephants" in notice for notice in answer.notices)
