@@ -38,6 +38,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         encoder=resources.embeddings.get(),
         retriever=retriever,
         reader=resources.reader.get(),
+        examples=assistant.examples,
         tuned=resources.chat(models.tuned).get() if models.tuned else None,
         tuned_name=models.tuned,
         given=_given(request.contexts) if request.contexts is not None else None,

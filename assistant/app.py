@@ -15,9 +15,10 @@ from assistant.answering import context_for
 from assistant.config import Settings
 from assistant.database import open_database
 from assistant.documentation import load_documentation
+from assistant.examples import Examples
 from assistant.feedback import Feedback
 from assistant.knowledge.catalogue import Catalogue
-from assistant.records import Request
+from assistant.records import Request, Vote
 from assistant.resources import Lazy, Progress, Resources
 from assistant.service import private_folder
 from assistant.shelf import Shelf
@@ -25,7 +26,7 @@ from assistant.threads import Threads
 from assistant.turn import TurnRun
 from assistant.validation import check_form, check_path, check_question, check_whole
 from graphs.answer import PATHS, Answer, Path
-from graphs.errors import CrossroadsError, NotFoundError, StorageError
+from graphs.errors import CrossroadsError, NotFoundError, StorageError, StoreError
 from graphs.events import Event, Status
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Assistant:
         self.threads = Threads(engine, saver, private_folder(settings.home, "run"))
         self.feedback = Feedback(engine)
         self.catalogue = Catalogue(engine)
+        self.examples = Examples(engine, lambda: self.resources.knowledge.get())
         self.documentation = Lazy(lambda: load_documentation(engine, self.knowledge))
         self.warmed = threading.Event()
         """Set when everything was loaded in the background, or could not be."""
@@ -105,6 +107,18 @@ class Assistant:
         if run.error:
             raise run.error
         return cast(Answer, run.answer)
+
+    def vote(self, vote: Vote, answer: Answer, question: str) -> Vote:
+        """Keep a vote; a good answer becomes a worked example, a bad one stops being one."""
+        stored = self.feedback.record(vote, answer, question)
+        try:
+            if vote.vote == "up":
+                self.examples.learn(question, answer, "vote")
+            else:
+                self.examples.unlearn(answer.answer_id)
+        except StoreError as error:  # the vote counts all the same
+            self.resources.tell(f"The example was not kept: {error}")
+        return stored
 
     def warm(self) -> None:
         """Load in the background what the first question will need."""

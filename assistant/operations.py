@@ -124,12 +124,26 @@ def _feedback_record(assistant: Assistant, arguments: Arguments) -> Any:
     vote = _validated(Vote, {key: arguments[key] for key in ("answer_id", "vote", "comment") if key in arguments})
     for turn in assistant.threads.turns(str(arguments["thread_id"])):
         if turn.answer and turn.answer.answer_id == vote.answer_id:
-            return assistant.feedback.record(vote, turn.answer, turn.question).model_dump()
+            return assistant.vote(vote, turn.answer, turn.question).model_dump()
     raise NotFoundError(f"That conversation has no answer {vote.answer_id!r}.", "Name one of its answers.")
 
 
 def _feedback_list(assistant: Assistant, _: Arguments) -> Any:
     return {"votes": [vote.model_dump() for vote in assistant.feedback.list()]}
+
+
+def _examples_add(assistant: Assistant, arguments: Arguments) -> Any:
+    from assistant.examples import NewExample
+
+    return {"added": assistant.examples.add([_validated(NewExample, row) for row in arguments["examples"]])}
+
+
+def _examples_list(assistant: Assistant, arguments: Arguments) -> Any:
+    return {"examples": [row.model_dump() for row in assistant.examples.list(str(arguments.get("task", "")))]}
+
+
+def _examples_remove(assistant: Assistant, arguments: Arguments) -> Any:
+    return {"removed": assistant.examples.remove([str(one) for one in arguments["ids"]])}
 
 
 def _knowledge_list(assistant: Assistant, arguments: Arguments) -> Any:
@@ -214,6 +228,9 @@ OPERATIONS: dict[str, Operation] = {
     "threads/export": _at_once(_threads_export),
     "feedback/record": _at_once(_feedback_record),
     "feedback/list": _at_once(_feedback_list),
+    "examples/add": _at_once(_examples_add),
+    "examples/list": _at_once(_examples_list),
+    "examples/remove": _at_once(_examples_remove),
     "knowledge/list": _at_once(_knowledge_list),
     "knowledge/show": _at_once(_knowledge_show),
     "knowledge/delete": _at_once(_knowledge_delete),

@@ -154,7 +154,7 @@ def _run_routes(router: APIRouter, assistant: Assistant, runs: Runs) -> None:
             found = _turn_of(assistant, opinion.thread_id, answer_id)
             assert found.answer is not None  # noqa: S101 - _turn_of looked for it
             ballot = Vote(answer_id=answer_id, vote=opinion.vote, comment=opinion.comment.strip())
-            assistant.feedback.record(ballot, found.answer, found.question)
+            assistant.vote(ballot, found.answer, found.question)
         except CrossroadsError as error:
             return refused(error)
         return {"ok": True}

@@ -15,7 +15,7 @@ from graphs.constrained import choose, fill
 from graphs.context import Context
 from graphs.events import Status, Token
 from graphs.nodes.common import elapsed, emit, step
-from graphs.nodes.respond import describe, model_of, write
+from graphs.nodes.respond import as_turns, describe, model_of, write
 from graphs.nodes.summarise import summarise
 from graphs.prompts import load_prompt
 from graphs.state import ChatState
@@ -50,12 +50,8 @@ def shown(state: ChatState, context: Context, task: Task) -> tuple[list[Example]
 
 
 def turns(examples: Sequence[Example]) -> list[BaseMessage]:
-    """Examples as a conversation that went well."""
-    return [
-        message
-        for example in examples
-        for message in (HumanMessage(f"Text: {example.input}"), AIMessage(example.output))
-    ]
+    """Examples as turns, laid out as the text to work on is."""
+    return as_turns([example.model_copy(update={"input": f"Text: {example.input}"}) for example in examples])
 
 
 def _sort(state: ChatState, context: Context, task: Task) -> dict[str, Any]:

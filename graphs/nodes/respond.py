@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from langgraph.runtime import Runtime
 
-from graphs.answer import Evidence, Passage, PromptRef
+from graphs.answer import Evidence, Example, Passage, PromptRef
 from graphs.calculator import calculate, find_arithmetic
 from graphs.context import Context
 from graphs.events import Status, Token
@@ -63,13 +63,33 @@ def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, An
     path = state["decision"]["path"]
     text, prompt = load_prompt("few_shot" if path == "few_shot" else "talk" if kind in ("talk", "self") else "direct")
     before = history(state, context.limits.history_messages)
-    messages = [*with_examples(text), *before, HumanMessage(state["question"])]
+    examples = _shown(state, context)
+    own = [SystemMessage(text.split("\n### ")[0].strip()), *as_turns(examples)] if examples else with_examples(text)
+    messages = [*own, *before, HumanMessage(state["question"])]
     if kind != "question":
-        return write(state, context, messages, prompt)
+        return _with(examples, write(state, context, messages, prompt))
     forced = state["decision"]["forced"]
     if not forced and context.limits.memory_samples and not _remembers(state, context, messages):
         return {"draft": {"unknown": True, "model": model_name(state, context), "prompt": prompt.model_dump()}}
-    return {**write(state, context, messages, prompt), "notices": [*state["notices"], MEMORY_NOTICE]}
+    done = {**write(state, context, messages, prompt), "notices": [*state["notices"], MEMORY_NOTICE]}
+    return _with(examples, done)
+
+
+def _shown(state: ChatState, context: Context) -> list[Example]:
+    """The worked answers a few-shot prompt shows; none on another path, or where none is kept."""
+    if state["decision"]["path"] != "few_shot" or context.examples is None:
+        return []
+    return context.examples.find("answer", state["standalone"], min(4, context.limits.examples))
+
+
+def as_turns(examples: Sequence[Example]) -> list[BaseMessage]:
+    """Examples as a conversation that went well."""
+    return [message for example in examples for message in (HumanMessage(example.input), AIMessage(example.output))]
+
+
+def _with(examples: Sequence[Example], done: dict[str, Any]) -> dict[str, Any]:
+    draft = done["draft"] | {"examples": [example.model_dump() for example in examples]}
+    return {**done, "draft": draft}
 
 
 def _remembers(state: ChatState, context: Context, messages: Sequence[BaseMessage]) -> bool:

@@ -1,0 +1,243 @@
+"""Worked examples a user keeps: their texts in the home's database, their meaning in the vector store.
+
+Each task has a collection of its own in the store, so examples are never found as documents, nor documents as examples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from sqlalchemy import Column, MetaData, String, Table, delete, func, insert, select
+from sqlalchemy.engine import Engine
+
+from assistant.database import writing
+from graphs.answer import Answer, Example, Record
+from graphs.errors import NotFoundError, UsageError
+from graphs.examples import pick
+from graphs.tasks import TASKS
+
+if TYPE_CHECKING:
+    from assistant.knowledge.base import KnowledgeBase
+    from assistant.knowledge.types import Chunk
+
+Origin = Literal["file", "hand", "vote", "graded"]
+KINDS = ("answer", *TASKS)
+"""What an example can be of: a plain answer, or a task on a text."""
+_metadata = MetaData()
+_examples = Table(
+    "examples",
+    _metadata,
+    Column("example_id", String, primary_key=True),
+    Column("task", String, nullable=False, index=True),
+    Column("input", String, nullable=False),
+    Column("output", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("answer_id", String, nullable=False, index=True),
+    Column("created", String, nullable=False),
+)
+_NEAREST = 64
+"""How many of the nearest examples are looked at when some are chosen."""
+_AT_ONCE = 256
+_LONGEST = 4000
+
+
+class KeptExample(Record):
+    """An example as it is listed."""
+
+    example_id: str
+    task: str
+    input: str
+    output: str
+    origin: str
+    created: str
+
+
+class NewExample(Record):
+    """An example to be kept."""
+
+    task: str
+    input: str
+    output: str
+    origin: Origin = "hand"
+    answer_id: str = ""
+    """The answer it was made from, where it was."""
+
+
+Kept = list[KeptExample]
+Chosen = list[Example]
+
+
+class Examples:
+    """The examples of one home. Safe under threads. `knowledge` opens the knowledge base where it is first needed."""
+
+    def __init__(self, engine: Engine, knowledge: Callable[[], KnowledgeBase]) -> None:
+        self._engine = engine
+        self._knowledge = knowledge
+        with writing(engine) as connection:
+            _metadata.create_all(connection)
+
+    def add(self, examples: Sequence[NewExample]) -> int:
+        """Keep examples; one with the same task and input as an old one replaces it. Returns how many.
+
+        Raises `UsageError` for an example that cannot be used, `StoreError` where the store is out of reach.
+        """
+        for example in examples:
+            _check(example)
+        rows = {_identity(example): example for example in examples}
+        for start in range(0, len(rows), _AT_ONCE):
+            part = dict(list(rows.items())[start : start + _AT_ONCE])
+            self._index(part)
+            self._write(part)
+        return len(rows)
+
+    def list(self, task: str = "") -> Kept:
+        """The examples of a task, or all of them, the newest first."""
+        query = select(_examples).order_by(_examples.c.created.desc(), _examples.c.example_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(_examples.c.task == task) if task else query).all()
+        return [KeptExample(**{name: getattr(row, name) for name in KeptExample.model_fields}) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many examples each task has; tasks without any are absent."""
+        query = select(_examples.c.task, func.count()).group_by(_examples.c.task)
+        with self._engine.connect() as connection:
+            return {task: int(count) for task, count in connection.execute(query)}
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Forget examples by their ids. Raises `NotFoundError` for an unknown one."""
+        found = {example.example_id: example.task for example in self.list()}
+        for example_id in ids:
+            if example_id not in found:
+                raise NotFoundError(f"There is no example {example_id!r}.", "See `crossroads examples list`.")
+        store = self._knowledge().store
+        for example_id in ids:
+            store.remove(collection(found[example_id]), example_id)
+        with writing(self._engine) as connection:
+            connection.execute(delete(_examples).where(_examples.c.example_id.in_(ids)))
+        return len(ids)
+
+    def find(self, task: str, text: str, most: int, labels: Sequence[str] = ()) -> Chosen:
+        """At most `most` examples of `task` near to `text` and unlike each other, the nearest last."""
+        if not most or task not in self.counts():
+            return []
+        from assistant.knowledge.indexing import embed
+
+        knowledge = self._knowledge()
+        vector = embed(knowledge.embeddings, [text])
+        hits = knowledge.store.search(collection(task), text, vector[0], _NEAREST, 1.0)
+        kept = self._outputs([hit.chunk.document_id for hit in hits])
+        usable = [hit for hit in hits if _fits(kept.get(hit.chunk.document_id), labels)]
+        if not usable:
+            return []
+        vectors = embed(knowledge.embeddings, [hit.chunk.text for hit in usable])
+        chosen = pick(np.asarray(vector[0]), vectors, most)
+        return [_example(usable[at].chunk, task, kept, near) for at, near in chosen]
+
+    def learn(self, question: str, answer: Answer, origin: Origin) -> bool:
+        """Keep a good answer as an example; False for one that is none: a refusal, or one that rests on documents.
+
+        What stands in a document stays there: an example is shown with other questions, perhaps to other people.
+        """
+        if answer.abstained or answer.stopped or (answer.citations and not answer.task) or not answer.text.strip():
+            return False
+        from graphs.tasks import find_task
+
+        task = find_task(question) if answer.task else None
+        asked = task.text if task else question
+        if len(asked) > _LONGEST or answer.task == "summarise":
+            return False
+        output = json.dumps(answer.data, ensure_ascii=False) if answer.data else answer.text
+        kind = answer.task or "answer"
+        new = NewExample(task=kind, input=asked, output=output, origin=origin, answer_id=answer.answer_id)
+        return bool(self.add([new]))
+
+    def unlearn(self, answer_id: str) -> int:
+        """Forget what was kept of an answer. Returns how many examples that were."""
+        with self._engine.connect() as connection:
+            query = select(_examples.c.example_id).where(_examples.c.answer_id == answer_id)
+            ids = [row[0] for row in connection.execute(query)]
+        return self.remove(ids) if ids and answer_id else 0
+
+    def _index(self, rows: dict[str, NewExample]) -> None:
+        from assistant.knowledge.indexing import embed
+        from assistant.knowledge.types import Chunk
+
+        knowledge = self._knowledge()
+        vectors = embed(knowledge.embeddings, [example.input for example in rows.values()])
+        for task in {example.task for example in rows.values()}:
+            own = [at for at, example in enumerate(rows.values()) if example.task == task]
+            ids = list(rows)
+            chunks = [
+                Chunk(ids[at], ids[at], f"example:{ids[at]}", task, rows[ids[at]].input, 0, len(rows[ids[at]].input))
+                for at in own
+            ]
+            knowledge.store.put(collection(task), chunks, vectors[own])
+
+    def _write(self, rows: dict[str, NewExample]) -> None:
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        values = [{"example_id": key, "created": created, **example.model_dump()} for key, example in rows.items()]
+        with writing(self._engine) as connection:
+            connection.execute(delete(_examples).where(_examples.c.example_id.in_(list(rows))))
+            connection.execute(insert(_examples), values)
+
+    def _outputs(self, ids: Sequence[str]) -> dict[str, str]:
+        query = select(_examples.c.example_id, _examples.c.output).where(_examples.c.example_id.in_(ids))
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def read_examples(file: Path, task: str = "") -> list[NewExample]:
+    """The examples of a JSON Lines file: rows with `input` and `output` (or `target`), and `task` where none is given.
+
+    Raises `UsageError` naming the line at fault.
+    """
+    from eval.sample import read_rows
+
+    found = []
+    for number, row in read_rows(file):
+        output = row.get("output", row.get("target"))
+        output = output[0] if isinstance(output, list) and output else output
+        if not isinstance(row.get("input"), str) or not isinstance(output, str):
+            raise UsageError(f"{file}, line {number} is no example.", "A row has `input` and `output`, both text.")
+        example = NewExample(task=str(row.get("task") or task), input=row["input"], output=output, origin="file")
+        try:
+            _check(example)
+        except UsageError as error:
+            raise UsageError(f"{file}, line {number}: {error.message}", error.cure) from None
+        found.append(example)
+    return found
+
+
+def collection(task: str) -> str:
+    """The store's collection that holds the examples of a task; no document collection can be called so."""
+    return f"0-examples-{task}"
+
+
+def _example(chunk: Chunk, task: str, kept: dict[str, str], near: float) -> Example:
+    key = chunk.document_id
+    return Example(example_id=key, task=task, input=chunk.text, output=kept[key], similarity=round(near, 4))
+
+
+def _identity(example: NewExample) -> str:
+    text = f"{example.task}\n{' '.join(example.input.split())}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _fits(output: str | None, labels: Sequence[str]) -> bool:
+    return output is not None and (not labels or output in labels)
+
+
+def _check(example: NewExample) -> None:
+    if example.task not in KINDS:
+        raise UsageError(f"There are no examples of {example.task!r}.", f"Choose one of {', '.join(KINDS)}.")
+    for name, value in (("input", example.input), ("output", example.output)):
+        if not value.strip() or len(value) > _LONGEST:
+            raise UsageError(
+                f"The {name} of an example has {len(value):,} characters.", f"Write 1 to {_LONGEST:,} characters."
+            )
