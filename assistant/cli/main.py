@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from assistant.cli import ask, chat, doctor, evaluate, examples, ingest, knowledge, models, serve
+from assistant.cli import ask, chat, doctor, evaluate, examples, ingest, knowledge, models, serve, train
 from assistant.cli.output import INTERRUPTED, put, report, say
 from graphs.errors import CrossroadsError, UsageError
 
@@ -50,6 +50,7 @@ app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(models.app, name="models")
 app.add_typer(examples.app, name="examples")
 app.add_typer(evaluate.app, name="eval")
+app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 
 

@@ -12,7 +12,9 @@ import pytest
 from training.grounding.data import Claim, make_swaps, rarity_of
 from training.grounding.features import NAMES, Places, Rarity, Sentence, measure
 from training.grounding.model import GroundingModel
-from training.grounding.train import GroundingRecipe, calibration_error, load_recipe, train_grounding
+from training.grounding.recipe import GroundingRecipe
+from training.grounding.train import calibration_error, train_grounding
+from training.stages import load_recipe
 
 RARITY = Rarity({"kettl": 2.0, "boil": 3.0, "water": 1.0}, 4.0, frozenset({"kettle", "refund"}))
 EVIDENCE = ["The kettle boils water in four minutes. Refunds take 1,000 days and are not made in cash."]
@@ -112,5 +114,6 @@ def test_training_learns_to_part_copies_from_inventions(tmp_path: Path, monkeypa
 
 
 def test_the_recipe_in_the_repository_loads() -> None:
-    recipe = load_recipe(Path(__file__).parents[2] / "training" / "recipes" / "grounding.yaml")
+    recipe = load_recipe("grounding")
+    assert isinstance(recipe, GroundingRecipe)
     assert recipe.rows["detect_train"] > 0

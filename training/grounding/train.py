@@ -9,42 +9,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from eval.squad import auc
 from graphs.words import sentence_spans
 from training.grounding.data import Claim, load_claims, make_swaps, rarity_of
 from training.grounding.features import NAMES, Features, Places, Rarity, Sentence, measure
 from training.grounding.model import GroundingModel
+from training.grounding.recipe import GroundingRecipe
 from training.reader.data import data_folder, read_jsonl
 
 _ROUNDS = 3
-
-
-class GroundingRecipe(BaseModel):
-    """One training of the grounding model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    out: Path
-    seed: int = 7
-    held_out: float = Field(default=0.3, gt=0, lt=1)
-    rows: dict[str, int]
-    swaps: int = Field(default=1200, ge=0)
-    vocabulary: int = Field(default=6000, ge=100)
-    regularisation: float = Field(default=1.0, gt=0)
-
-
-def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> GroundingRecipe:
-    """Read a recipe from YAML; `overrides` replace its keys."""
-    return GroundingRecipe(**{**yaml.safe_load(path.read_text(encoding="utf-8")), **(overrides or {})})
 
 
 def train_grounding(recipe: GroundingRecipe, report: Callable[[str], None] = print) -> dict[str, Any]:

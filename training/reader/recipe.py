@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from graphs.errors import SettingsError
+from training.recipe import Recipe, read_values, validated
 
 
 class Repeats(BaseModel):
@@ -26,17 +25,12 @@ class Repeats(BaseModel):
     multi_noise: float = Field(default=0.1, ge=0)
 
 
-class ReaderRecipe(BaseModel):
+class ReaderRecipe(Recipe):
     """One training run of the reader."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
+    stage: str = "reader"
     base: Path
-    """Folder of the encoder: config.json, model.safetensors, tokenizer.json."""
-    out: Path
-    """Folder for checkpoints, the log and the tuned weights."""
-    seed: int = 13
+    """The encoder, `local:all-minilm-l6-v2` or a folder: config.json, model.safetensors, tokenizer.json."""
     repeats: Repeats = Repeats()
     near_negatives: int = Field(default=2000, ge=0)
     perturbed: int = Field(default=2000, ge=0)
@@ -63,16 +57,4 @@ class ReaderRecipe(BaseModel):
 
 def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> ReaderRecipe:
     """Read a recipe; `overrides` replace its keys. Raises `SettingsError` naming the key at fault."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return ReaderRecipe(**{**values, **(overrides or {})})
-    except (OSError, yaml.YAMLError, TypeError) as error:
-        raise SettingsError(
-            f"Recipe {str(path)!r} cannot be read: {error}.", "Name a YAML file of key: value."
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"Recipe {str(path)!r}: {key!r} cannot be {first['input']!r}: {first['msg']}.", "Mend that key."
-        ) from None
+    return validated(ReaderRecipe, read_values(path, overrides), f"Recipe {str(path)!r}")

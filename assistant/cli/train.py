@@ -1,0 +1,102 @@
+"""`crossroads train`: any stage of training, from a recipe to a registered candidate."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant.cli.common import Home, Json, settings_for
+from assistant.cli.output import INTERRUPTED, put, put_json, say
+from graphs.errors import Cancelled, ModelError
+
+if TYPE_CHECKING:
+    from training.run import Run
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's YAML file, or the name of one that ships.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Replace a key of the recipe.", metavar="KEY=VALUE", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> int:
+    """Train a model as a recipe says and register it as a candidate.
+
+    Example: crossroads train pretrain-tiny-gpt --set steps=200
+    """
+    from assistant.models.folders import model_folder
+    from training.recipe import parse_sets
+    from training.registry import Registry
+    from training.run import is_main_process
+    from training.stages import load_recipe, train
+
+    settings = settings_for(home)
+    loaded = load_recipe(recipe, parse_sets(set_ or []))
+    try:
+        with _stopping() as started:
+            trained = train(
+                loaded,
+                resume=resume,
+                listeners=[_tell],
+                resolve=lambda name: model_folder(name, settings),
+                started=started,
+            )
+    except Cancelled:
+        say(f"Continue with: crossroads train {recipe} --resume")
+        return INTERRUPTED
+    except ImportError as error:
+        cure = "Install it with: pip install 'crossroads-assistant[train]'."
+        raise ModelError(f"Training needs a package that is not installed: {error.name}.", cure) from error
+    if not is_main_process():
+        return 0
+    version = Registry(settings.home / "models").add(trained.folder, trained.version)
+    if as_json:
+        put_json(version.model_dump(mode="json"))
+    else:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items())
+        put(f"{version.name} {version.version} is registered as a candidate: {figures}")
+    return 0
+
+
+@contextmanager
+def _stopping() -> Iterator[Any]:
+    """Ctrl-C asks the run to write a checkpoint and end; a second one ends it at once."""
+    runs: list[Run] = []
+
+    def ask(number: int, frame: Any) -> None:
+        del number, frame
+        if not runs or runs[0].stop.is_set():
+            raise KeyboardInterrupt
+        say("stopping after this step; Ctrl-C again stops at once")
+        runs[0].stop.set()
+
+    try:
+        before = signal.signal(signal.SIGINT, ask)
+    except ValueError:  # not the main thread: whoever called us stops us
+        yield runs.append
+        return
+    try:
+        yield runs.append
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _tell(event: dict[str, Any]) -> None:
+    kind = event["event"]
+    if kind in {"note", "sample"}:
+        say(event["text"])
+    elif kind in {"step", "evaluation"}:
+        figures = {name: value for name, value in event.items() if name not in {"event", "time"}}
+        say(
+            " ".join(
+                f"{name} {value:.5g}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in figures.items()
+            )
+        )

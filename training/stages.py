@@ -1,0 +1,88 @@
+"""Every kind of training by name: its recipe and the function that does the work. Importable without torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from graphs.errors import SettingsError
+from training.recipe import Recipe, find_recipe, read_values, validated
+from training.registry import ModelVersion
+from training.run import Listener, Resolve, Run, is_main_process, plain_folder
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kind of training. `recipe` and `work` are `module:name`, imported when they are needed."""
+
+    summary: str
+    recipe: str
+    """A subclass of `Recipe`."""
+    work: str
+    """A function of recipe and `Run` that trains, fills `Run.model` and returns `Run.finish(…)`."""
+
+
+STAGES = {
+    "reader": Stage(
+        "an encoder that finds an answer's span, or that there is none",
+        "training.reader.recipe:ReaderRecipe",
+        "training.reader.stage:run_reader",
+    ),
+    "grounding": Stage(
+        "the checker of sentences against evidence",
+        "training.grounding.recipe:GroundingRecipe",
+        "training.grounding.stage:run_grounding",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run left: the record to register and the folder with its files."""
+
+    version: ModelVersion
+    folder: Path
+
+
+def load_recipe(source: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """The validated recipe of a file, or of one that ships by name; `overrides` replace its keys.
+
+    Raises `SettingsError` where it cannot be read, its stage is unknown, or a key is.
+    """
+    path = find_recipe(source)
+    values = read_values(path, overrides)
+    return validated(_recipe_of(values.get("stage"), path), values, f"Recipe {str(path)!r}")
+
+
+def train(
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    listeners: Sequence[Listener] = (),
+    resolve: Resolve = plain_folder,
+    started: Callable[[Run], object] = lambda _: None,
+) -> Trained:
+    """Train as a recipe says, in its folder. `resolve` gives the folder of a model named in it; `started` is handed
+    the open run, whose `stop` ends it after its step.
+
+    Raises `CrossroadsError` for what is wrong with recipe or data, `graphs.errors.Cancelled` where it was stopped:
+    the last checkpoint is then kept, and `resume` continues from it.
+    """
+    work = _load(STAGES[recipe.stage].work)
+    with Run(recipe, resume=resume, listeners=listeners, resolve=resolve, main=is_main_process()) as run:
+        started(run)
+        return Trained(cast(ModelVersion, work(recipe, run)), run.model)
+
+
+def _recipe_of(stage: Any, path: Path) -> type[Recipe]:
+    if stage not in STAGES:
+        raise SettingsError(f"Recipe {str(path)!r} has the stage {stage!r}.", f"There are: {', '.join(STAGES)}.")
+    return cast(type[Recipe], _load(STAGES[stage].recipe))
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
