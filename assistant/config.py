@@ -53,7 +53,7 @@ class Models(_Section):
 class Store(_Section):
     """Where chunks and their vectors live."""
 
-    kind: Literal["auto", "weaviate", "chroma"] = "auto"
+    kind: Literal["auto", "weaviate", "chroma", "faiss", "pinecone"] = "auto"
     """`auto`: embedded Weaviate where its binary is there, else Chroma."""
     url: str = ""
     """Address of a Weaviate server or cluster; empty means an embedded one."""

@@ -147,22 +147,30 @@ def _engine(settings: Settings, device: str) -> Check:
 
 
 def _store_check(settings: Settings) -> Check:
-    from assistant.knowledge.stores import choose
+    from assistant.knowledge.stores import NAMES, choose
 
     kind = choose(settings)
     if settings.store.url:
+        _try_store(settings, kind)
+        return Check("store", True, f"{NAMES[kind]} at {settings.store.url} answers")
+    return Check("store", True, f"embedded {NAMES[kind]} in {settings.home / 'store'}")
+
+
+def _try_store(settings: Settings, kind: str) -> None:
+    if kind == "pinecone":
+        from assistant.knowledge.stores.pinecone import try_index
+
+        try_index(settings)
+    else:
         from assistant.knowledge.stores.weaviate import connect
 
         connect(settings, "doctor", 1).close()
-        return Check("store", True, f"Weaviate at {settings.store.url} answers")
-    where = "embedded Weaviate" if kind == "weaviate" else "embedded Chroma"
-    return Check("store", True, f"{where} in {settings.home / 'store'}")
 
 
 def _weaviate(settings: Settings) -> Check:
     from assistant.knowledge import weaviate_binary
 
-    if settings.store.url or settings.store.kind == "chroma":
+    if settings.store.url or settings.store.kind not in ("auto", "weaviate"):
         return Check("weaviate", True, "an embedded one is not asked for", needed=False)
     found = weaviate_binary.find(settings)
     detail = f"{found}" if found else f"no binary for version {weaviate_binary.VERSION}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from assistant.config import Settings
@@ -63,22 +62,10 @@ def stored(settings: Settings, catalogue: Catalogue) -> StoreStats:
 
 def store_of(settings: Settings) -> tuple[str, str]:
     """Kind and version of the store the settings mean; the kind is `none` where none can be had."""
-    from assistant.knowledge.stores import choose
+    from assistant.knowledge.stores import choose, version_of
 
     try:
         kind = choose(settings)
     except CrossroadsError:
         return "none", ""
-    return kind, _version(kind)
-
-
-def _version(kind: str) -> str:
-    """Of our own embedded stores; a server's is known once it was asked."""
-    if kind == "weaviate":
-        from assistant.knowledge.weaviate_binary import VERSION
-
-        return VERSION
-    try:
-        return version("chromadb") if kind == "chroma" else ""
-    except PackageNotFoundError:
-        return ""
+    return kind, version_of(kind)

@@ -62,7 +62,7 @@ def weaviate(settings: Settings) -> None:
     """Get the embedded Weaviate's binary, unless the settings name a server or another store."""
     from assistant.knowledge.weaviate_binary import VERSION, obtain
 
-    if settings.store.url or settings.store.kind == "chroma":
+    if settings.store.url or settings.store.kind not in ("auto", "weaviate"):
         tell(done="not needed: the settings name another store", files=[])
         return
     path = obtain(settings, _binary_progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,6 +12,12 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 """Shape (n, dimensions), rows of unit length."""
+
+
+_STOPWORDS = frozenset(
+    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this "
+    "to was will with".split()
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +55,33 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Where:
+    """What a search is narrowed to. Nothing given narrows nothing."""
+
+    documents: frozenset[str] | None = None
+    """Only chunks of these documents; the catalogue says which ones a source, a date or a format means."""
+    heading: str = ""
+    """Only chunks under headings that have all these words."""
+    pages: tuple[int, int] | None = None
+    """Only chunks on pages from the first to the second number."""
+
+    @property
+    def heading_words(self) -> list[str]:
+        """The words of `heading` that narrow: without those Weaviate leaves out of its index."""
+        return [word for word in re.findall(r"\w+", self.heading.lower()) if word not in _STOPWORDS]
+
+
+@dataclass(frozen=True)
 class Hit:
     """A chunk a search found. `score` is the fused one (this search only), `similarity` the cosine."""
 
     chunk: Chunk
     score: float
     similarity: float
+    words: float = 0.0
+    """What the half that looks for words gave it (BM25); 0 where that half did not find it."""
+    vector: Vectors | None = field(default=None, compare=False, repr=False)
+    """Its own unit vector, for whoever wants hits that differ."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +181,21 @@ class ChunkStore(Protocol):
         """Delete a collection with everything in it; unknown names are fine."""
         ...
 
-    def search(self, collection: str, text: str, vector: Vectors, k: int, alpha: float) -> list[Hit]:
+    def near(self, collection: str, vector: Vectors, limit: int, where: Where) -> dict[str, float]:
+        """Chunk id → cosine of the nearest chunks: the half of a search that looks for meaning."""
+        ...
+
+    def words(self, collection: str, text: str, limit: int, where: Where) -> dict[str, float]:
+        """Chunk id → BM25 of the best chunks that have any word of `text`: the half that looks for words."""
+        ...
+
+    def get(self, collection: str, chunk_ids: Sequence[str]) -> dict[str, tuple[Chunk, Vectors]]:
+        """The chunks of these ids that are there, with their unit vectors."""
+        ...
+
+    def search(
+        self, collection: str, text: str, vector: Vectors, k: int, alpha: float, where: Where | None = None
+    ) -> list[Hit]:
         """The best `k` chunks by hybrid search: `alpha` is the vectors' share, 0 is BM25 alone. Best first."""
         ...
 

@@ -14,7 +14,7 @@ _HERE = {"local", "hf", "fake"}
 _HOSTED = {"openai": "OPENAI_BASE_URL", "ollama": "OLLAMA_HOST"}
 _NAMES = {"smollm2-135m-instruct": "SmolLM2-135M"}
 _SERVICES = {"openai": "OpenAI", "azure_openai": "Azure OpenAI", "anthropic": "Anthropic", "ollama": "Ollama"}
-_STORES = {"weaviate": "Weaviate", "chroma": "Chroma"}
+_STORES = {"weaviate": "Weaviate", "chroma": "Chroma", "faiss": "FAISS", "pinecone": "Pinecone"}
 
 
 def footer(settings: Settings, model: str, stats: StoreStats | None, without: str = "documents out of reach") -> str:

@@ -7,15 +7,21 @@ import json
 import logging
 import os
 import threading
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from assistant.config import Settings
 from assistant.knowledge import weaviate_binary
 from assistant.knowledge.types import ChunkStore
 from graphs.errors import StorageError, StoreError
 
-Kind = Literal["weaviate", "chroma"]
+Kind = Literal["weaviate", "chroma", "faiss", "pinecone"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NAMES: dict[str, str] = {"weaviate": "Weaviate", "chroma": "Chroma", "faiss": "FAISS", "pinecone": "Pinecone"}
+"""What a person calls them."""
+_PACKAGES = {"chroma": "chromadb", "faiss": "faiss", "pinecone": "pinecone"}
+_DISTRIBUTIONS = {"chroma": "chromadb", "faiss": "faiss-cpu", "pinecone": "pinecone"}
 log = logging.getLogger(__name__)
 
 
@@ -27,24 +33,54 @@ def open_store(settings: Settings, *, fingerprint: str, dimensions: int) -> Chun
 
     Raises `StoreError` when the store cannot be opened, with the cure.
     """
-    remember = _Memory(settings)
-    if choose(settings) == "chroma":
-        from assistant.knowledge.stores.chroma import ChromaStore
+    kind = choose(settings)
+    note = _Memory(settings)
 
-        return ChromaStore(settings.home / "store" / "chroma", fingerprint, dimensions, on_put=remember.chroma)
-    from assistant.knowledge.stores import weaviate
+    def remember() -> None:
+        note.write(kind)
 
-    if settings.store.url:
-        return weaviate.connect(settings, fingerprint, dimensions)
-    return weaviate.open_embedded(settings, fingerprint, dimensions, on_put=remember.weaviate)
+    if kind == "weaviate":
+        from assistant.knowledge.stores import weaviate
+
+        if settings.store.url:
+            return weaviate.connect(settings, fingerprint, dimensions)
+        return weaviate.open_embedded(settings, fingerprint, dimensions, on_put=remember)
+    if kind == "pinecone":
+        from assistant.knowledge.stores.pinecone import PineconeStore
+
+        return PineconeStore(settings, fingerprint, dimensions, on_put=remember)
+    folder = settings.home / "store" / kind
+    if kind == "faiss":
+        from assistant.knowledge.stores.faiss import FaissStore
+
+        return FaissStore(folder, fingerprint, dimensions, on_put=remember)
+    from assistant.knowledge.stores.chroma import ChromaStore
+
+    return ChromaStore(folder, fingerprint, dimensions, on_put=remember)
+
+
+def version_of(kind: str) -> str:
+    """The version of a store of our own; a server's is known once it was asked."""
+    if kind == "weaviate":
+        return weaviate_binary.VERSION
+    try:
+        return version(_DISTRIBUTIONS[kind])
+    except (KeyError, PackageNotFoundError):
+        return ""
+
+
+def settled(settings: Settings, kind: Kind) -> None:
+    """Note that the home's chunks are in that kind of store from now on."""
+    _Memory(settings).write(kind)
 
 
 def choose(settings: Settings) -> Kind:
     """The kind of store `open_store` opens. Raises `StoreError` when that kind cannot be had here."""
-    if settings.store.url:
-        if settings.store.kind == "chroma":
+    if settings.store.url and settings.store.kind != "pinecone":
+        if settings.store.kind in ("chroma", "faiss"):
             raise StoreError(
-                f"store.url is {settings.store.url!r}, but store.kind is 'chroma', which has no address.",
+                f"store.url is {settings.store.url!r}, but store.kind is {settings.store.kind!r}, "
+                "which has no address.",
                 "Unset one of the two.",
             )
         return "weaviate"
@@ -78,13 +114,17 @@ def _require(kind: Kind, settings: Settings, held: Kind | None) -> None:
     if kind == "weaviate" and not weaviate_binary.find(settings):
         raise StoreError(f"{what}, but there is no Weaviate binary in {settings.cache / 'bin'}.",
                          f"Run `make setup` to get it{start_over}.")  # fmt: skip
-    if kind == "chroma" and not _chroma_is_there():
-        raise StoreError(f"{what}, but Chroma is not installed.",
-                         f"Run `pip install 'crossroads-assistant[chroma]'`{start_over}.")  # fmt: skip
+    if kind != "weaviate" and not _is_there(kind):
+        raise StoreError(f"{what}, but {NAMES[kind]} is not installed.",
+                         f"Run `pip install 'crossroads-assistant[{kind}]'`{start_over}.")  # fmt: skip
 
 
 def _chroma_is_there() -> bool:
-    return importlib.util.find_spec("chromadb") is not None
+    return _is_there("chroma")
+
+
+def _is_there(kind: Kind) -> bool:
+    return importlib.util.find_spec(_PACKAGES[kind]) is not None
 
 
 class _Memory:
@@ -101,17 +141,14 @@ class _Memory:
             return None
         except (OSError, ValueError, KeyError, TypeError):
             kind = "unreadable"
-        if kind not in ("weaviate", "chroma"):
-            raise StoreError(f"{self._note} does not name a store.", 'It should be {"kind": "weaviate"} or "chroma".')
+        if kind not in KINDS:
+            others = ", ".join(f'"{name}"' for name in KINDS[1:])
+            raise StoreError(
+                f"{self._note} does not name a store.", f'It should be {{"kind": "weaviate"}} or {others}.'
+            )
         return kind  # type: ignore[no-any-return]
 
-    def weaviate(self) -> None:
-        self._write("weaviate")
-
-    def chroma(self) -> None:
-        self._write("chroma")
-
-    def _write(self, kind: Kind) -> None:
+    def write(self, kind: Kind) -> None:
         if self._written == kind:
             return
         try:

@@ -20,7 +20,8 @@ import numpy as np
 
 from assistant.config import Settings
 from assistant.knowledge import weaviate_server
-from assistant.knowledge.types import Chunk, Hit, Vectors
+from assistant.knowledge.stores import hybrid
+from assistant.knowledge.types import Chunk, Hit, Vectors, Where
 from graphs.errors import StoreError
 
 if TYPE_CHECKING:
@@ -169,18 +170,55 @@ class WeaviateStore:
             with self._asking("deleting a collection"), _UnknownIsFine():
                 self._connected().collections.get(name).tenants.remove([collection])
 
-    def search(self, collection: str, text: str, vector: Vectors, k: int, alpha: float) -> list[Hit]:
-        """Hybrid search with relative-score fusion; the cosine is computed from the vectors that come with the hits."""
-        from weaviate.classes.query import HybridFusion, MetadataQuery
+    def near(self, collection: str, vector: Vectors, limit: int, where: Where) -> dict[str, float]:
+        """Chunk id → cosine of the nearest chunks."""
+        from weaviate.classes.query import MetadataQuery
 
+        if where.documents == frozenset():  # which Weaviate does not take for a filter
+            return {}
         with self._asking("searching"), _UnknownIsFine():
-            found = self._tenant(collection).query.hybrid(
-                query=text, vector=vector.tolist(), alpha=alpha, limit=k, query_properties=_SEARCHED,
-                fusion_type=HybridFusion.RELATIVE_SCORE, include_vector=True, return_properties=_FIELDS,
-                return_metadata=MetadataQuery(score=True),
+            found = self._tenant(collection).query.near_vector(
+                near_vector=vector.reshape(-1).tolist(), limit=limit, filters=_filter(where),
+                return_properties=["chunk_id"], return_metadata=MetadataQuery(distance=True),
             )  # fmt: skip
-            return [_hit(one, vector) for one in found.objects]
-        return []
+            return {str(one.properties["chunk_id"]): 1.0 - float(one.metadata.distance or 0) for one in found.objects}
+        return {}
+
+    def words(self, collection: str, text: str, limit: int, where: Where) -> dict[str, float]:
+        """Chunk id → BM25 of the best chunks."""
+        from weaviate.classes.query import MetadataQuery
+
+        if where.documents == frozenset():
+            return {}
+        with self._asking("searching"), _UnknownIsFine():
+            found = self._tenant(collection).query.bm25(
+                query=text, limit=limit, query_properties=_SEARCHED, filters=_filter(where),
+                return_properties=["chunk_id"], return_metadata=MetadataQuery(score=True),
+            )  # fmt: skip
+            return {str(one.properties["chunk_id"]): float(one.metadata.score or 0) for one in found.objects}
+        return {}
+
+    def get(self, collection: str, chunk_ids: Sequence[str]) -> dict[str, tuple[Chunk, Vectors]]:
+        """The chunks that are there, with their vectors."""
+        from weaviate.classes.query import Filter
+        from weaviate.util import generate_uuid5
+
+        found: dict[str, tuple[Chunk, Vectors]] = {}
+        for start in range(0, len(chunk_ids), BATCH):
+            part = [generate_uuid5(name) for name in chunk_ids[start : start + BATCH]]
+            with self._asking("reading chunks"), _UnknownIsFine():
+                page = self._tenant(collection).query.fetch_objects(
+                    filters=Filter.by_id().contains_any(part), limit=len(part),
+                    include_vector=True, return_properties=_FIELDS,
+                ).objects  # fmt: skip
+                found.update(_held(one) for one in page)
+        return found
+
+    def search(
+        self, collection: str, text: str, vector: Vectors, k: int, alpha: float, where: Where | None = None
+    ) -> list[Hit]:
+        """Hybrid search; see `hybrid.search`."""
+        return hybrid.search(self, collection, text, vector, k, alpha, where)
 
     def count(self, collection: str) -> int:
         """Number of chunks of a collection."""
@@ -360,11 +398,26 @@ def _properties(chunk: Chunk) -> dict[str, Any]:
     return {name: value for name, value in asdict(chunk).items() if value is not None}
 
 
-def _hit(found: Any, vector: Vectors) -> Hit:
+def _filter(where: Where) -> Any:
+    """Weaviate's filter for `where`; None where it narrows nothing."""
+    from weaviate.classes.query import Filter
+
+    conditions: list[Any] = []
+    if where.documents is not None:
+        conditions.append(Filter.by_property("document_id").contains_any(sorted(where.documents)))
+    if words := where.heading_words:
+        conditions.append(Filter.by_property("heading").equal(" ".join(words)))  # all of them: it is kept as words
+    if where.pages is not None:
+        first, last = where.pages
+        conditions.append(Filter.by_property("page").greater_or_equal(first))
+        conditions.append(Filter.by_property("page").less_or_equal(last))
+    return Filter.all_of(conditions) if conditions else None
+
+
+def _held(found: Any) -> tuple[str, tuple[Chunk, Vectors]]:
     known = dict(found.properties)
     for name in ("start", "end"):
         known[name] = int(known[name])
     known["page"] = None if known.get("page") is None else int(known["page"])
     known["heading"] = known.get("heading") or ""
-    own = np.asarray(found.vector["default"], dtype=np.float32)
-    return Hit(Chunk(**known), float(found.metadata.score or 0.0), float(own @ vector.reshape(-1)))
+    return str(known["chunk_id"]), (Chunk(**known), np.asarray(found.vector["default"], dtype=np.float32))

@@ -1,4 +1,4 @@
-"""What every store must do: one suite for the embedded Weaviate, a Weaviate by URL, and Chroma."""
+"""What every store must do: one suite for Weaviate (embedded and by URL), Chroma, FAISS, and Pinecone's protocol."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -19,20 +20,23 @@ import pytest
 
 from assistant.config import Settings, Store
 from assistant.knowledge import weaviate_binary, weaviate_server
-from assistant.knowledge.stores import open_store
-from assistant.knowledge.types import Chunk, ChunkStore, Vectors
+from assistant.knowledge.stores import KINDS, open_store
+from assistant.knowledge.types import Chunk, ChunkStore, Vectors, Where
 from graphs.errors import StoreError
+from tests.assistant.knowledge.pinecone_server import KEY, serve
 
 DIMENSIONS = 16
 CACHE = Path(os.environ.get("CROSSROADS_CACHE") or Settings().cache)
 HAS_WEAVIATE = weaviate_binary.find(Settings(cache=CACHE)) is not None
-HAS_CHROMA = importlib.util.find_spec("chromadb") is not None
+PACKAGES = {"chroma": "chromadb", "faiss": "faiss", "pinecone": "pinecone"}
 WITHOUT_BINARY = f"no Weaviate binary in {CACHE / 'bin'}; `make setup` gets it"
 needs_weaviate = pytest.mark.skipif(not HAS_WEAVIATE, reason=WITHOUT_BINARY)
 STORES = [
     pytest.param("embedded", marks=pytest.mark.weaviate),
     pytest.param("url", marks=pytest.mark.weaviate),
     "chroma",
+    "faiss",
+    "pinecone",
 ]
 Opener = Callable[..., ChunkStore]
 _numbers = itertools.count()
@@ -57,12 +61,20 @@ def stack(*vectors: Vectors) -> Vectors:
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Settings]]:
-    """One home with a server for both Weaviate stores, one for Chroma; no server is left at the end."""
-    served = Settings(
-        home=tmp_path_factory.mktemp("weaviate-home"), cache=CACHE, store=Store(kind="weaviate", timeout=4, linger=60)
-    )
-    plain = Settings(home=tmp_path_factory.mktemp("chroma-home"), cache=CACHE, store=Store(kind="chroma"))
-    yield {"embedded": served, "url": served, "chroma": plain}
+    """One home with a server for both Weaviate stores, one for each of the others; no server is left at the end."""
+
+    def home(name: str, **store: Any) -> Settings:
+        return Settings(home=tmp_path_factory.mktemp(f"{name}-home"), cache=CACHE, store=Store(**store))
+
+    served = home("weaviate", kind="weaviate", timeout=4, linger=60)
+    with serve(DIMENSIONS) as (url, _):
+        yield {
+            "embedded": served,
+            "url": served,
+            "chroma": home("chroma", kind="chroma"),
+            "faiss": home("faiss", kind="faiss"),
+            "pinecone": home("pinecone", kind="pinecone", url=url, api_key=KEY),
+        }
     weaviate_server.stop(served)
     assert weaviate_server.status(served) is None
 
@@ -79,9 +91,10 @@ def by_url(settings: Settings, **others: str | float) -> Settings:
 @pytest.fixture(params=STORES)
 def opener(request: pytest.FixtureRequest, homes: dict[str, Settings]) -> Iterator[Opener]:
     """Opens another connection to the same store; all are closed at the end."""
-    if request.param == "chroma" and not HAS_CHROMA:
-        pytest.skip("Chroma is not installed: the extra `chroma`")
-    if request.param != "chroma" and not HAS_WEAVIATE:
+    package = PACKAGES.get(request.param)
+    if package and importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: the extra `{request.param}`")
+    if not package and not HAS_WEAVIATE:
         pytest.skip(WITHOUT_BINARY)
     opened: list[ChunkStore] = []
 
@@ -113,7 +126,7 @@ def ids(hits: list) -> list[str]:  # type: ignore[type-arg]
 
 def test_says_what_and_where_it_is(store: ChunkStore) -> None:
     assert store.ready()
-    assert store.kind in {"weaviate", "chroma"}
+    assert store.kind in KINDS
     assert store.version[0].isdigit()
     assert store.url
 
@@ -294,6 +307,60 @@ def test_odd_questions_are_only_words(store: ChunkStore, name: str, text: str) -
     assert ids(store.search(name, text, axis(0), 5, 0.5)) == ["a"]
 
 
+def found(store: ChunkStore, name: str, where: Where, alpha: float = 0.5) -> set[str]:
+    return set(ids(store.search(name, "alpha", axis(0), 9, alpha, where)))
+
+
+@pytest.mark.parametrize("alpha", [0, 0.5, 1])
+def test_a_search_keeps_to_its_filter(store: ChunkStore, name: str, alpha: float) -> None:
+    chunks = [
+        chunk("a", "alpha", document="d1", page=1, heading="Prices › Old"),
+        chunk("b", "alpha", document="d2", page=3, heading="Prices › New ones"),
+        chunk("c", "alpha", document="D1", start=9),
+    ]
+    store.put(name, chunks, stack(*[axis(0, toward=1, share=0.1 * number) for number in range(3)]))
+
+    assert found(store, name, Where(), alpha) == {"a", "b", "c"}
+    assert found(store, name, Where(documents=frozenset({"d1", "nobody"})), alpha) == {"a"}
+    assert found(store, name, Where(documents=frozenset()), alpha) == set()
+    assert found(store, name, Where(heading="prices"), alpha) == {"a", "b"}
+    assert found(store, name, Where(heading="new PRICES"), alpha) == {"b"}
+    assert found(store, name, Where(pages=(2, 5)), alpha) == {"b"}
+    assert found(store, name, Where(frozenset({"d1"}), "new"), alpha) == set()
+
+
+def test_a_filter_is_never_read_as_a_question(store: ChunkStore, name: str) -> None:
+    store.put(name, [chunk("a", "alpha", heading="Prices")], stack(axis(0)))
+
+    for odd in ('" OR 1=1 --', "prices) OR (x", "heading:*", "'; DROP TABLE chunks; --", "NEAR(", "*"):
+        assert found(store, name, Where(documents=frozenset({odd}))) == set()
+        found(store, name, Where(heading=odd))
+    assert store.count(name) == 1
+
+
+def test_both_halves_say_what_they_found(store: ChunkStore, name: str) -> None:
+    store.put(name, [chunk("a", "walrus"), chunk("b", "seal", start=9)], stack(axis(0), axis(1)))
+
+    near = store.near(name, axis(0, toward=1, share=0.6), 5, Where())
+    words = store.words(name, "walrus", 5, Where())
+
+    assert near == pytest.approx({"a": 0.8, "b": 0.6}, abs=1e-5)
+    assert set(words) == {"a"}
+    hits = {hit.chunk.chunk_id: hit for hit in store.search(name, "walrus", axis(0), 5, 0.5)}
+    assert (hits["a"].words > 0, hits["b"].words) == (True, 0)
+
+
+def test_chunks_come_with_their_vectors(store: ChunkStore, name: str) -> None:
+    chunks = [chunk(f"c{number}", "x", start=number) for number in range(130)]
+    vectors = stack(*[axis(0, toward=1, share=number / 130) for number in range(130)])
+    store.put(name, chunks, vectors)
+
+    held = store.get(name, [*(one.chunk_id for one in chunks), "nobody"])
+
+    assert [held[one.chunk_id][0] for one in chunks] == chunks
+    assert np.allclose([held[one.chunk_id][1] for one in chunks], vectors, atol=1e-5)
+
+
 def test_collections_do_not_see_each_other(store: ChunkStore, name: str) -> None:
     other = f"{name}-other"
     store.put(name, [chunk("a", "alpha")], stack(axis(0)))
@@ -313,15 +380,18 @@ def test_collections_may_differ_in_case_only(store: ChunkStore, name: str) -> No
 
 
 def test_models_do_not_mix(opener: Opener, name: str) -> None:
-    first, second = opener("model-1"), opener("model-2", dimensions=4)
+    first = opener("model-1")
+    size = DIMENSIONS if first.kind == "pinecone" else 4  # an index of Pinecone's has one dimension
+    second = opener("model-2", dimensions=size)
     first.put(name, [chunk("a", "alpha")], stack(axis(0)))
 
     assert second.count(name) == 0
-    assert second.search(name, "alpha", np.ones(4, dtype=np.float32) / 2, 5, 0.5) == []
+    assert second.search(name, "alpha", np.full(size, size**-0.5, dtype=np.float32), 5, 0.5) == []
 
 
 def test_removing_reaches_the_chunks_of_every_model(opener: Opener, name: str) -> None:
-    first, second = opener("model-1"), opener("model-2", dimensions=4)
+    first = opener("model-1")
+    second = opener("model-2", dimensions=DIMENSIONS if first.kind == "pinecone" else 4)
     first.put(name, [chunk("a", "alpha"), chunk("b", "beta", document="d2")], stack(axis(0), axis(1)))
 
     second.remove(name, "d1")
@@ -376,7 +446,7 @@ def test_what_another_process_writes_is_found(opener: Opener, homes: dict[str, S
     store = opener()
     store.put(name, [chunk("a", "alpha")], stack(axis(0)))
     assert ids(store.search(name, "", axis(1), 5, 1)) == ["a"]
-    settings = homes["chroma" if store.kind == "chroma" else "embedded"]
+    settings = homes.get(store.kind, homes["embedded"])
 
     subprocess.run([sys.executable, "-c", program, settings.model_dump_json(), name], check=True)
 

@@ -16,7 +16,7 @@ import pytest
 from assistant.config import Settings, Store
 from assistant.knowledge import stores, weaviate_binary
 from assistant.knowledge.stores import choose, open_store
-from assistant.knowledge.stores.chroma import fuse
+from assistant.knowledge.stores.hybrid import fuse
 from assistant.knowledge.stores.weaviate import class_name, parse_address
 from assistant.knowledge.types import Chunk
 from graphs.errors import StoreError
@@ -177,3 +177,19 @@ def test_the_weaviate_client_does_not_turn_on_warnings() -> None:
         check=True,
         env={**os.environ, "PYTHONWARNINGS": ""},
     )
+
+
+def test_faiss_has_no_address(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="'faiss', which has no address"):
+        choose(settings(tmp_path, kind="faiss", url="http://localhost:8080"))
+
+
+def test_pinecone_needs_the_host_of_an_index(tmp_path: Path) -> None:
+    pytest.importorskip("pinecone", reason="Pinecone is not installed: the extra `pinecone`")
+    with pytest.raises(StoreError, match="host of an index") as caught:
+        open_store(settings(tmp_path, kind="pinecone"), fingerprint="model", dimensions=4)
+    assert "PINECONE_API_KEY" in caught.value.cure
+
+
+def test_the_store_of_a_home_is_remembered_by_its_kind(tmp_path: Path) -> None:
+    assert choose(settings(tmp_path, held='{"kind": "faiss"}')) == "faiss"
