@@ -43,6 +43,8 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         tuned_name=models.tuned,
         given=_given(request.contexts) if request.contexts is not None else None,
         limits=_limits(assistant, request),
+        tools=assistant.tools.box(),
+        ledger=assistant.tool_runs if request.history is None else None,
         expected=assistant.threads.expected(),
         prices=_prices(assistant.settings.models, name),
         notices=notices,

@@ -18,11 +18,13 @@ from assistant.documentation import load_documentation
 from assistant.examples import Examples
 from assistant.feedback import Feedback
 from assistant.knowledge.catalogue import Catalogue
-from assistant.records import Request, Vote
+from assistant.records import Consent, Request, Vote
 from assistant.resources import Lazy, Progress, Resources
 from assistant.service import private_folder
 from assistant.shelf import Shelf
 from assistant.threads import Threads
+from assistant.tool_runs import ToolRuns
+from assistant.tools import Tools
 from assistant.turn import TurnRun
 from assistant.validation import check_form, check_path, check_question, check_whole
 from graphs.answer import PATHS, Answer, Path
@@ -55,6 +57,8 @@ class Assistant:
         self.feedback = Feedback(engine)
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
+        self.tool_runs = ToolRuns(engine)
+        self.tools = Tools(self)
         self.documentation = Lazy(lambda: load_documentation(engine, self.knowledge))
         self.warmed = threading.Event()
         """Set when everything was loaded in the background, or could not be."""
@@ -119,6 +123,13 @@ class Assistant:
         except StoreError as error:  # the vote counts all the same
             self.resources.tell(f"The example was not kept: {error}")
         return stored
+
+    def resume(self, consent: Consent, cancel: threading.Event | None = None) -> TurnRun:
+        """Go on with a turn that waits for a person's consent. Raises `NotFoundError` where none waits."""
+        cancel = cancel or threading.Event()
+        run = self._resumed_run(consent, cancel)
+        self._running.add(run)
+        return run.start()
 
     def warm(self) -> None:
         """Load in the background what the first question will need."""
@@ -224,6 +235,23 @@ class Assistant:
 
         return TurnRun(thread_id, cancel, work, release)
 
+    def _resumed_run(self, consent: Consent, cancel: threading.Event) -> TurnRun:
+        thread_id = consent.thread_id
+        release = self.threads.take(thread_id)
+        try:
+            question_id, request = self.threads.waiting(thread_id)
+        except BaseException:
+            release()
+            raise
+
+        def work(tell: Tell) -> Answer:
+            from langgraph.types import Command
+
+            go_on: Any = Command(resume={"approved": consent.approved})
+            return self._finish_kept(request, cancel, tell, thread_id, question_id, go_on)
+
+        return TurnRun(thread_id, cancel, work, release)
+
     def _answer_kept(
         self,
         request: Request,
@@ -233,11 +261,17 @@ class Assistant:
         question_id: str,
         changes: list[Any],
     ) -> Answer:
-        config = {"configurable": {"thread_id": thread_id}}
         values = self._input(request, question_id, changes)
+        return self._finish_kept(request, cancel, tell, thread_id, question_id, values)
+
+    def _finish_kept(
+        self, request: Request, cancel: threading.Event, tell: Tell, thread_id: str, question_id: str, values: Any
+    ) -> Answer:
+        config = {"configurable": {"thread_id": thread_id}}
         answer = self._run(self._graph, values, request, cancel, tell, config=config, durability="sync")
         answer = answer.model_copy(update={"thread_id": thread_id})
-        self.threads.finish(question_id, answer)
+        if not answer.pending:  # a turn that waits for consent keeps its steps, to go on from them
+            self.threads.finish(question_id, answer)
         return answer
 
     def _loose_run(self, request: Request, cancel: threading.Event) -> TurnRun:
@@ -252,12 +286,14 @@ class Assistant:
         )
 
     def _input(self, request: Request, question_id: str, messages: list[Any]) -> dict[str, Any]:
+        asked = {"collection": request.collection, "model": request.model}
         values: dict[str, Any] = {"question": request.question, "question_id": question_id, "forced": request.path}
         values |= {"labels": request.labels, "form": request.form}
+        values["asked"] = asked
         return values | {"answer_id": uuid.uuid4().hex} | ({"messages": messages} if messages else {})
 
     def _run(
-        self, graph: Any, values: dict[str, Any], request: Request, cancel: threading.Event, tell: Tell, **options: Any
+        self, graph: Any, values: Any, request: Request, cancel: threading.Event, tell: Tell, **options: Any
     ) -> Answer:
         if waiting := self.waiting():
             tell(Status(text=f"loading: {', '.join(waiting)}"))
@@ -269,7 +305,8 @@ class Assistant:
                 tell(item)
             else:
                 state = item
-        return Answer.model_validate(state["answer"])
+        waiting_for = state.get("__interrupt__")
+        return Answer.model_validate(waiting_for[0].value if waiting_for else state["answer"])
 
     def _restore(self, thread_id: str, messages: list[Any]) -> None:
         """Put a conversation's messages back as they were."""

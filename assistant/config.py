@@ -93,6 +93,23 @@ class Answering(_Section):
     max_question_chars: int = Field(default=20_000, ge=100)
 
 
+class ToolSettings(_Section):
+    """Which tools there are. Those that act always ask for consent first."""
+
+    web: bool = True
+    """Whether a page may be fetched whose address the user wrote."""
+    mcp_file: str = ""
+    """A JSON file that lists MCP servers as other MCP clients do."""
+    without: str = ""
+    """Names of tools, and of entry points, to leave out, with commas between."""
+    without_consent: str = ""
+    """Names of MCP tools that only read, so that they run without asking, with commas between."""
+
+    def names(self, listed: str) -> set[str]:
+        """The names in such a list."""
+        return {name.strip() for name in listed.split(",") if name.strip()}
+
+
 class Serve(_Section):
     """Where the UI and the HTTP API listen."""
 
@@ -111,6 +128,7 @@ class Settings(_Section):
     store: Store = Store()
     knowledge: Knowledge = Knowledge()
     answering: Answering = Answering()
+    tools: ToolSettings = ToolSettings()
     serve: Serve = Serve()
 
     @field_validator("home", "cache")

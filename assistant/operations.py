@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from assistant.records import Request, Vote
+from assistant.records import Consent, Request, Vote
 from graphs.errors import NotFoundError, UsageError
 from graphs.events import Failed, Final
 
@@ -43,6 +43,23 @@ def ask(assistant: Assistant, arguments: Arguments, cancel: threading.Event) -> 
     answer = cast(Any, run.answer).model_dump(mode="json")
     given = arguments.get("contexts") is not None
     return {"answer": answer, "store": "given" if given else store_kind(assistant)}
+
+
+def approve(assistant: Assistant, arguments: Arguments, cancel: threading.Event) -> Steps:
+    """Go on with a turn that waits for consent; `approved` names the calls that may run, all others are refused."""
+    from assistant.answering import store_kind
+
+    consent = {"approved": [], **arguments}
+    run = assistant.resume(cast(Consent, _validated(Consent, consent)), cancel)
+    try:
+        for event in run:
+            if not isinstance(event, Final | Failed):
+                yield event.model_dump(mode="json")
+    finally:
+        run.close()
+    if run.error:
+        raise run.error
+    return {"answer": cast(Any, run.answer).model_dump(mode="json"), "store": store_kind(assistant)}
 
 
 def ingest(assistant: Assistant, arguments: Arguments, cancel: threading.Event) -> Steps:
@@ -220,6 +237,7 @@ def _at_once(work: Callable[[Assistant, Arguments], Any]) -> Operation:
 
 OPERATIONS: dict[str, Operation] = {
     "ask": ask,
+    "approve": approve,
     "ingest": ingest,
     "threads/list": _at_once(_threads_list),
     "threads/show": _at_once(_threads_show),

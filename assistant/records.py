@@ -43,6 +43,14 @@ class Request(Record):
     """At most this many tokens are written; None means the configured bound."""
 
 
+class Consent(Record):
+    """What a person decided about the uses of tools a turn waits with."""
+
+    thread_id: str
+    approved: list[str]
+    """The `call_id`s that may run; all others are refused."""
+
+
 class ThreadInfo(Record):
     """A conversation in the list of conversations."""
 

@@ -18,13 +18,14 @@ from sqlalchemy import Column, Float, Integer, MetaData, String, Table, delete, 
 from sqlalchemy.engine import Engine, Row
 
 from assistant.database import writing
-from assistant.records import ThreadInfo, Turn
+from assistant.records import Request, ThreadInfo, Turn
 from assistant.turn_lock import take_turn
 from graphs.answer import PATHS, Answer, Expected
 from graphs.answer import Path as AnswerPath
 from graphs.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.base import CheckpointTuple
     from langgraph.checkpoint.sqlite import SqliteSaver
 
 TITLE_CHARACTERS = 60
@@ -110,6 +111,19 @@ class Threads:
             )
             for row in rows
         ]
+
+    def waiting(self, thread_id: str) -> tuple[str, Request]:
+        """The question a conversation waits with for consent: its id, and the request. Raises `NotFoundError`."""
+        self.get(thread_id)
+        found = self._saver.get_tuple({"configurable": {"thread_id": thread_id}})
+        values = found.checkpoint["channel_values"] if found else {}
+        if _pending(found) is None:
+            raise NotFoundError(
+                f"Nothing in the conversation {thread_id!r} waits for consent.", "It was decided, or asked anew."
+            )
+        asked = values.get("asked", {})
+        request = Request(question=values["question"], thread_id=thread_id, path=values["forced"], **asked)
+        return values["question_id"], request
 
     def rename(self, thread_id: str, title: str) -> ThreadInfo:
         """Give a conversation another title. Raises `NotFoundError`, and `UsageError` for an empty title."""
@@ -221,13 +235,17 @@ class Threads:
         """Question id → the answer that follows it."""
         answers: dict[str, Answer] = {}
         question_id = ""
-        for message in self.messages(thread_id):
+        found = self._saver.get_tuple({"configurable": {"thread_id": thread_id}})
+        for message in found.checkpoint["channel_values"].get("messages", []) if found else []:
             if message.type == "human":
                 question_id = str(message.id)
             elif message.type == "ai" and "answer" in message.response_metadata:
                 answers[question_id] = Answer.model_validate(
                     {**message.response_metadata["answer"], "thread_id": thread_id}
                 )
+        if found and (pending := _pending(found)):
+            asking = Answer.model_validate({**pending, "thread_id": thread_id})
+            answers[found.checkpoint["channel_values"]["question_id"]] = asking
         return answers
 
     def _prune(self, thread_id: str) -> None:
@@ -238,6 +256,15 @@ class Threads:
             if last is not None:
                 cursor.execute("DELETE FROM writes WHERE thread_id = ? AND checkpoint_id < ?", (thread_id, last))
                 cursor.execute("DELETE FROM checkpoints WHERE thread_id = ? AND checkpoint_id < ?", (thread_id, last))
+
+
+def _pending(found: CheckpointTuple | None) -> dict[str, Any] | None:
+    """What a conversation's last checkpoint waits with: the `Answer` that asks for consent."""
+    for _, channel, value in (found.pending_writes or []) if found else []:
+        if channel == "__interrupt__" and value:
+            record: dict[str, Any] = value[0].value
+            return record
+    return None
 
 
 def title_of(question: str) -> str:

@@ -146,6 +146,14 @@ class Step(Record):
     text: str
 
 
+class Approval(Record):
+    """A use of a tool that waits for a person's consent. Nothing has run yet."""
+
+    call_id: str
+    tool: str
+    arguments: dict[str, Any] = {}
+
+
 class Answer(Record):
     """What one turn produced: what the UI shows, the API returns and evaluation scores."""
 
@@ -177,3 +185,5 @@ class Answer(Record):
     """What an extraction found, as an object of the schema asked for."""
     steps: list[Step] = []
     """What was tried, in order: a query rewritten, a path left for the next, a sentence taken back."""
+    pending: list[Approval] = []
+    """What waits for a person's consent before the turn goes on; empty in every finished answer."""

@@ -14,20 +14,23 @@ from langgraph.graph.state import CompiledStateGraph
 
 from graphs.context import Context
 from graphs.nodes.on_text import ON_TEXT, work_on_text
-from graphs.nodes.respond import answer_directly, answer_from_passages, read, use_tool
+from graphs.nodes.respond import answer_directly, answer_from_passages, read
 from graphs.nodes.route import NEEDS_DOCUMENTS, receive, rephrase_question, route
+from graphs.nodes.tools import approve, clarify, plan_tools, use_tools
 from graphs.nodes.verify import abstain, finish, verify
 from graphs.state import ChatState, TurnInput
 
 
-def after_route(state: ChatState) -> Literal["read", "use_tool", "answer_directly", "work_on_text"]:
+def after_route(state: ChatState) -> Literal["read", "approve", "clarify", "answer_directly", "work_on_text"]:
     """Where the chosen path begins."""
     path = state["decision"]["path"]
     if state["task"] and path in ON_TEXT:
         return "work_on_text"
     if path in NEEDS_DOCUMENTS:
         return "read"
-    return "use_tool" if path == "tools" else "answer_directly"
+    if path == "clarify":
+        return "clarify"
+    return "approve" if path == "tools" else "answer_directly"
 
 
 def after_read(state: ChatState) -> Literal["answer_from_passages", "abstain"]:
@@ -45,20 +48,24 @@ def build_chat_graph(
 ) -> CompiledStateGraph[ChatState, Context, TurnInput, ChatState]:
     """The compiled graph; with a saver, threads persist and continue."""
     graph = StateGraph(ChatState, context_schema=Context, input_schema=TurnInput)
-    for node in (receive, rephrase_question, route, read, answer_from_passages, answer_directly, use_tool):
+    for node in (receive, plan_tools, rephrase_question, route, read, answer_from_passages, answer_directly, verify):
         graph.add_node(node.__name__, node)
+    for tool_node in (approve, use_tools, abstain, finish):
+        graph.add_node(tool_node.__name__, tool_node)
+    graph.add_node("clarify", clarify)
     graph.add_node("work_on_text", work_on_text)
-    for node in (verify, abstain, finish):
-        graph.add_node(node.__name__, node)
     graph.add_edge(START, "receive")
-    graph.add_edge("receive", "rephrase_question")
+    graph.add_edge("receive", "plan_tools")
+    graph.add_edge("plan_tools", "rephrase_question")
     graph.add_edge("rephrase_question", "route")
     graph.add_conditional_edges("route", after_route)
     graph.add_conditional_edges("read", after_read)
     graph.add_edge("answer_from_passages", "verify")
     graph.add_conditional_edges("answer_directly", after_draft)
-    graph.add_conditional_edges("use_tool", after_draft)
     graph.add_conditional_edges("work_on_text", after_draft)
+    graph.add_edge("approve", "use_tools")
+    graph.add_conditional_edges("use_tools", after_draft)
+    graph.add_edge("clarify", "finish")
     graph.add_edge("verify", "finish")
     graph.add_edge("abstain", "finish")
     graph.add_edge("finish", END)

@@ -12,6 +12,8 @@ from langchain_core.retrievers import BaseRetriever
 
 from graphs.answer import Example, Expected, Grounding, Passage, Path, Record
 from graphs.effort import Effort
+from graphs.tools.box import Ledger, ToolBox
+from graphs.tools.builtin import computing_tools
 
 
 class Reading(Record):
@@ -113,6 +115,9 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     expected: dict[Path, Expected] = field(default_factory=dict)
     """What each path took lately in this home; paths never taken are absent."""
+    tools: ToolBox = field(default_factory=lambda: ToolBox(computing_tools()))
+    ledger: Ledger | None = None
+    """Remembers which acting calls have begun; None where nothing is stored, and then none may be planned."""
     prices: tuple[float, float] = (0.0, 0.0)
     """US dollars for a million prompt and a million completion tokens; local models cost nothing."""
     notices: list[str] = field(default_factory=list)

@@ -20,6 +20,8 @@ class TurnInput(TypedDict, total=False):
     """The only answers a classification may have; empty lets the message say them."""
     form: dict[str, Any]
     """The JSON schema an extraction fills; empty lets the message say what."""
+    asked: dict[str, str]
+    """What else the request named (`collection`, `model`), for a turn that goes on later."""
     messages: Annotated[list[AnyMessage], add_messages]
     """Only where the caller changes the conversation first: `RemoveMessage`s, or a history it keeps itself."""
 
@@ -38,6 +40,10 @@ class ChatState(TurnInput, total=False):
     readings: list[dict[str, Any]]
     draft: dict[str, Any]
     """The model's words before they were checked, with usage and model name."""
+    calls: list[dict[str, Any]]
+    """The uses of tools the user's message asks for (`graphs.tools.box.Call`)."""
+    lacking: dict[str, Any]
+    """A use of a tool that lacks something the user is asked for."""
     timing: dict[str, float]
     notices: list[str]
     steps: list[dict[str, Any]]

@@ -93,6 +93,17 @@ class _Talk:
             put_json({**answer, "store": result["store"]})
         else:
             printer.finish(answer)
+        if answer.get("pending") and not self._json:
+            self._decide(answer)
+
+    def _decide(self, answer: dict[str, Any]) -> None:
+        """Ask for consent and go on; anything but yes refuses."""
+        printer = _Printer()
+        say("Shall I? yes or no")
+        yes = (_read_line() or "").strip().casefold() in ("y", "yes")
+        approved = [one["call_id"] for one in answer["pending"]] if yes else []
+        result = self._run("approve", {"thread_id": self._thread, "approved": approved}, printer.take)
+        printer.finish(result["answer"])
 
 
 class _Printer:

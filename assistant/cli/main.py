@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from assistant.cli import ask, chat, doctor, evaluate, examples, ingest, knowledge, models, serve, train
+from assistant.cli import approve, ask, chat, doctor, evaluate, examples, ingest, knowledge, models, serve, train
 from assistant.cli.output import INTERRUPTED, put, report, say
 from graphs.errors import CrossroadsError, UsageError
 
@@ -45,6 +45,7 @@ def crossroads(
 app.command("serve")(serve.serve)
 app.command("ask")(ask.ask)
 app.command("chat")(chat.chat)
+app.command("approve")(approve.approve)
 app.command("ingest")(ingest.ingest)
 app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(models.app, name="models")

@@ -59,7 +59,9 @@ def show(answer: dict[str, Any], *, with_text: bool = True) -> None:
     seconds = answer["timing"]["total"] / 1000
     support = f" · {answer['grounding']['label']}" if answer["grounding"] else ""
     say(f"{answer['route']['path']}: {answer['route']['reason']}{support} · {seconds:.1f} s · {answer['model']}")
-    if answer["thread_id"]:
+    if answer.get("pending"):
+        say(f"agree with: crossroads approve {answer['thread_id']} (or --refuse)")
+    elif answer["thread_id"]:
         say(f'go on with: crossroads ask --thread {answer["thread_id"]} "…"')
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query, Response, UploadFile
 from pydantic import BaseModel
 
-from assistant.records import Request, Turn, Vote
+from assistant.records import Consent, Request, Turn, Vote
 from assistant.ui import library, sidebar, streams, turns, view
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.runs import Runs
@@ -32,6 +32,12 @@ class Question(BaseModel):
     collection: str = ""
     model: str = ""
     replace: str = ""
+
+
+class Agreed(BaseModel):
+    """The uses of tools a person agreed to."""
+
+    approved: list[str]
 
 
 class Title(BaseModel):
@@ -62,6 +68,7 @@ def ui_router(assistant: Assistant) -> APIRouter:
     _page_routes(router, assistant, runs)
     _thread_routes(router, assistant)
     _run_routes(router, assistant, runs)
+    _consent_routes(router, runs)
     _document_routes(router, assistant, uploads)
     tab_routes(router, assistant)
     return router
@@ -158,6 +165,17 @@ def _run_routes(router: APIRouter, assistant: Assistant, runs: Runs) -> None:
         except CrossroadsError as error:
             return refused(error)
         return {"ok": True}
+
+
+def _consent_routes(router: APIRouter, runs: Runs) -> None:
+    @router.post("/threads/{thread_id}/consent", dependencies=[Depends(from_our_page)])
+    def consent(thread_id: str, agreed: Agreed) -> Any:
+        """Go on with what a conversation waits with."""
+        try:
+            run = runs.resume(Consent(thread_id=thread_id, approved=agreed.approved))
+        except CrossroadsError as error:
+            return refused(error)
+        return {"run": run.run_id, "thread": thread_id}
 
 
 def _turn_of(assistant: Assistant, thread_id: str, answer_id: str) -> Turn:

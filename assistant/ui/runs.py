@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from assistant.records import Request
+from assistant.records import Consent, Request
 from graphs.errors import CrossroadsError
 from graphs.events import Event, Failed, Final
 
@@ -74,6 +74,17 @@ class Runs:
         run = Run(request)
         events = self._assistant.stream(request, run.cancel)
         run.thread_id = events.thread_id
+        with self._lock:
+            self._forget()
+            self._runs[run.run_id] = run
+        run.start(events)
+        return run
+
+    def resume(self, consent: Consent) -> Run:
+        """Go on with a turn that waits for consent. Raises `NotFoundError` where none waits."""
+        _, request = self._assistant.threads.waiting(consent.thread_id)
+        run = Run(request)
+        events = self._assistant.resume(consent, run.cancel)
         with self._lock:
             self._forget()
             self._runs[run.run_id] = run

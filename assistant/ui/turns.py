@@ -30,6 +30,8 @@ def question(text: str) -> str:
 
 def answer(item: Answer, vote: Vote | None, paths: Mapping[Path, str]) -> str:
     """An answer with its sources, its quiet line, its tools and what stands behind it."""
+    if item.pending:
+        return consent(item)
     kind = _kind(item)
     parts = [_notices(item.notices), _lead(item), _body(item), evidence.chips(item)]
     if item.abstained:
@@ -39,6 +41,24 @@ def answer(item: Answer, vote: Vote | None, paths: Mapping[Path, str]) -> str:
         f'<div class="answer {kind}" data-answer="{safe(item.answer_id)}" data-path="{safe(item.route.path)}">'
         f"{''.join(parts)}</div>"
     )
+
+
+def consent(item: Answer) -> str:
+    """What a tool is about to do, with the choice to let it or not."""
+    uses = "".join(
+        f'<li data-call="{safe(one.call_id)}"><b>{safe(one.tool)}</b><dl>{_arguments(one.arguments)}</dl></li>'
+        for one in item.pending
+    )
+    return (
+        f'<div class="answer consent" role="group" aria-label="Waits for your consent">'
+        f"<p><b>Shall I do this?</b> Nothing has been done yet.</p><ul class='plain'>{uses}</ul>"
+        '<p class="tools"><button type="button" class="button" data-do="consent" data-agree="yes">Yes, do it</button> '
+        '<button type="button" class="button" data-do="consent" data-agree="no">No</button></p></div>'
+    )
+
+
+def _arguments(arguments: Mapping[str, object]) -> str:
+    return "".join(f'<dt>{safe(name)}</dt><dd dir="auto">{safe(str(value))}</dd>' for name, value in arguments.items())
 
 
 def failure(error: Mapping[str, str]) -> str:

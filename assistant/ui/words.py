@@ -13,7 +13,7 @@ PATH_WORDS: dict[Path, str] = {
     "rag": "From your documents",
     "zero_shot": "Just the model",
     "few_shot": "Following examples",
-    "tools": "With the calculator",
+    "tools": "With a tool",
     "tuned": "Tuned model",
     "tuned_rag": "Tuned model and your documents",
     "clarify": "A question back",
@@ -36,8 +36,14 @@ def verdict(answer: Answer) -> str:
     if answer.quoted:
         return "quoted word for word"
     if answer.grounding is None:
-        return "calculated" if answer.route.path == "tools" else "not checked"
+        return _by_tool(answer) if answer.route.path == "tools" else "not checked"
     return SUPPORT_WORDS[answer.grounding.label]
+
+
+def _by_tool(answer: Answer) -> str:
+    if answer.pending:
+        return "waits for you"
+    return "calculated" if answer.model == "calculator" else f"by {answer.model.replace('_', ' ')}"
 
 
 def seconds(milliseconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Let a model or the calculator write: from passages, from the message, from memory."""
+"""Let a model write: from passages, from the message, from memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langgraph.runtime import Runtime
 
 from graphs.answer import Evidence, Example, Passage, PromptRef
-from graphs.calculator import calculate, find_arithmetic
 from graphs.context import Context
 from graphs.events import Status, Token
 from graphs.evidence import weigh
@@ -105,20 +104,6 @@ def with_examples(text: str) -> list[BaseMessage]:
         role, _, content = part.partition("\n")
         examples.append(HumanMessage(content.strip()) if role == "user" else AIMessage(content.strip()))
     return [SystemMessage(system.strip()), *examples]
-
-
-def use_tool(state: ChatState) -> dict[str, Any]:
-    """Work out the arithmetic in the message."""
-    since = time.time()
-    expression = find_arithmetic(state["question"])
-    value = calculate(expression) if expression else None
-    if expression is None or value is None:
-        return {"draft": {"unknown": True, "model": "calculator"}, "timing": elapsed(state, "generate", since)}
-    text = f"{expression.replace('**', '^').replace('*', ' × ').replace('/', ' ÷ ').replace('^', ' ^ ')} = {value}"
-    emit(Token(text=text))
-    timing = elapsed(state, "generate", since)
-    timing["first_token"] = (time.time() - timing["started"]) * 1000
-    return {"draft": {"text": text, "model": "calculator"}, "timing": timing}
 
 
 def model_of(state: ChatState, context: Context) -> BaseChatModel:

@@ -16,6 +16,7 @@ from graphs.errors import StoreError, UsageError
 from graphs.events import Found, Routed, Status
 from graphs.followup import is_follow_up, rephrase
 from graphs.nodes.common import elapsed, emit, history
+from graphs.nodes.tools import planned
 from graphs.routing import ABOUT, available_paths, decide, kind_of, probe_of
 from graphs.state import ChatState
 from graphs.tasks import find_task
@@ -38,6 +39,7 @@ def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         "evidence": [],
         "readings": [],
         "draft": {},
+        "calls": [],
         "answer": {},
         "notices": list(runtime.context.notices),
         "timing": {"started": time.time()},
@@ -56,6 +58,8 @@ def rephrase_question(state: ChatState, runtime: Runtime[Context]) -> dict[str, 
     """Turn a follow-up into a question that stands alone; leave every other question as it is."""
     since, context = time.time(), runtime.context
     question, kind = state["question"], kind_of(state["question"])
+    if state.get("calls") or state.get("lacking"):
+        return {}
     if kind == "self":
         return {"standalone": ABOUT}
     before = history(state, context.limits.history_messages)
@@ -70,6 +74,9 @@ def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     since, context = time.time(), runtime.context
     forced, question = state.get("forced", "auto"), state["standalone"]
     kind = kind_of(state["question"])
+    if tools := planned(state, dict.fromkeys(available_paths(context), 0.0)):
+        emit(Routed(decision=tools))
+        return {"decision": tools.model_dump(), "timing": elapsed(state, "route", since)}
     notices, passages = list(state["notices"]), []
     if context.given is not None:
         passages = context.given

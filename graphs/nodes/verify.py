@@ -13,6 +13,7 @@ from graphs.answer import Answer, Evidence, Passage, RouteDecision, Step, Timing
 from graphs.context import Context, Reading
 from graphs.events import Status
 from graphs.evidence import answers, bar, cite, complete, quote
+from graphs.links import addresses, apply, edits, moved
 from graphs.nodes.common import MARKER, elapsed, emit
 from graphs.state import ChatState
 
@@ -84,12 +85,21 @@ def abstain(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     if state["task"]:
         text = draft_why or "I could not do this in the form asked for."
     elif path == "tools":
-        text = "I don't know how to work this out: I see no arithmetic in it that the calculator can do."
+        text = "I did nothing: you did not agree to it." if _declined(state) else _no_tool(context)
     elif path in ("rag", "tuned_rag"):
         text = _nothing_found(state, context)
     else:
         text = f"I don't know. {_where(context)}, and the model's own memory gives a different answer each time."
     return {"answer": {"text": text, "abstained": True}}
+
+
+def _declined(state: ChatState) -> bool:
+    return any("did not agree" in notice for notice in state["notices"])
+
+
+def _no_tool(context: Context) -> str:
+    names = ", ".join(tool.name.replace("_", " ") for tool in context.tools)
+    return f"I don't know how to do this with a tool: none of those I have ({names}) fits what you wrote."
 
 
 def _where(context: Context) -> str:
@@ -111,12 +121,33 @@ def _nothing_found(state: ChatState, context: Context) -> str:
     )
 
 
+def _harmless(part: dict[str, Any], state: ChatState) -> dict[str, Any]:
+    """The answer with no live picture, and no live link but those the user wrote or a cited document came from."""
+    if state["decision"]["path"] == "tools":
+        return part  # what tools gave is shown as data already
+    allowed = [*addresses(state["question"]), *(citation["source"] for citation in part.get("citations", []))]
+    changes = edits(part["text"], allowed)
+    if not changes:
+        return part
+    text = apply(part["text"], changes)
+    grounding = part.get("grounding")
+    if grounding:
+        spans = [(moved(one["start"], changes), moved(one["end"], changes)) for one in grounding["sentences"]]
+        told = [
+            {**one, "start": start, "end": end, "text": text[start:end]}
+            for one, (start, end) in zip(grounding["sentences"], spans, strict=True)
+        ]
+        grounding = {**grounding, "sentences": told}
+    return {**part, "text": text, "grounding": grounding}
+
+
 def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Put the `Answer` together and save it as the turn's reply."""
     draft = state["draft"]
     part = state["answer"] or {"text": draft["text"], "stopped": draft.get("stopped", False)}
     timing = {name: round(value, 1) for name, value in state["timing"].items() if name != "started"}
     timing["total"] = round((time.time() - state["timing"]["started"]) * 1000, 1)
+    part = _harmless(part, state)
     answer = Answer(
         **part,
         route=RouteDecision(**state["decision"]),

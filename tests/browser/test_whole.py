@@ -106,7 +106,7 @@ def test_a_pdf_goes_in_is_asked_about_and_opens_at_the_answer(watched: Any, assi
 def test_arithmetic_is_calculated(watched: Any) -> None:
     ask(watched.page, "What is 17 × 23?")
     assert "391" in watched.page.inner_text(".answer .text")
-    assert "With the calculator" in watched.page.inner_text(".behind summary")
+    assert "With a tool" in watched.page.inner_text(".behind summary")
 
 
 def test_another_path_edit_and_thumbs_are_stored(watched: Any, assistant: Any, handbook: Path) -> None:

@@ -216,6 +216,7 @@ const ACTIONS = {
   "close-dialog": (button) => button.closest("dialog").close(),
   "close-evidence": () => closeEvidence(),
   example: (button) => { $("ask").value = button.textContent; send(); },
+  consent: (button) => chat.consent(button),
   again: (button) => chat.again(button.closest("article")),
   path: (button) => chat.again(button.closest("article"), button.dataset.path),
   edit: (button) => chat.edit(button.closest("article")),

@@ -65,6 +65,26 @@ export async function resume(run) {
   }
 }
 
+// Say yes or no to what a tool is about to do; the turn goes on where it waited.
+export async function consent(button) {
+  if (busy()) return;
+  const article = button.closest("article");
+  const waiting = article.querySelector(".consent");
+  const calls = [...waiting.querySelectorAll("[data-call]")].map((one) => one.dataset.call);
+  const approved = button.dataset.agree === "yes" ? calls : [];
+  state.run = "starting";
+  setBusy(true);
+  try {
+    const started = await data(`ui/threads/${encodeURIComponent(state.thread)}/consent`, { method: "POST", json: { approved } });
+    waiting.replaceWith(draft());
+    await follow(started.run, article);
+  } catch (error) {
+    state.run = "";
+    setBusy(false);
+    alertUser(error);
+  }
+}
+
 export function stop() {
   if (!busy() || state.run === "starting" || state.stopping) return;
   state.stopping = true;
