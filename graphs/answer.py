@@ -36,6 +36,13 @@ class RouteDecision(Record):
     expected: dict[Path, Expected] = {}
 
 
+def place_words(part: str, line_name: str, first: int, last: int) -> str:
+    """A place in words: `sheet Orders, row 12`, `lines 3–9`."""
+    several = f"{line_name[:-1]}ies" if line_name.endswith("y") else f"{line_name}s"
+    lines = f"{line_name} {first}" if first == last else f"{several} {first}–{last}"
+    return f"{part}, {lines}" if part else lines
+
+
 class Passage(Record):
     """A chunk of a stored document as retrieval returned it."""
 
@@ -55,6 +62,20 @@ class Passage(Record):
     """The fused retrieval score: comparable within one search only."""
     similarity: float = 0.0
     """Cosine between question and chunk, comparable across searches."""
+    part: str = ""
+    """The page, slide, sheet or chapter it begins on, such as `slide 3`; empty where its format has none."""
+    line: int | None = None
+    """Number of its first line in that part, where lines are rows, records or lines of code."""
+    line_name: str = ""
+    """What such a line is called: `row`, `record`, `line`."""
+
+    def place(self, low: int = 0, high: int | None = None) -> str:
+        """Where its characters from `low` to `high` stand in the file: `sheet Orders, row 12`."""
+        if self.line is None:
+            return self.part
+        end = len(self.text) if high is None else high
+        first = self.line + self.text.count("\n", 0, low)
+        return place_words(self.part, self.line_name, first, first + self.text.count("\n", low, max(low, end - 1)))
 
 
 class Citation(Record):
@@ -71,6 +92,8 @@ class Citation(Record):
     snippet: str
     """Exactly the stored text between `start` and `end`."""
     score: float
+    place: str = ""
+    """Where that is, in words: `p. 4`, `slide 3`, `sheet Orders, row 12`; empty where the format has no such places."""
 
 
 class SentenceSupport(Record):

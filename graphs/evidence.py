@@ -55,6 +55,22 @@ def widen(text: str, start: int, end: int, most: int = 400) -> tuple[int, int]:
     return low, high
 
 
+def line_spans(text: str) -> list[tuple[int, int]]:
+    """The lines that hold something: in a table each is a row, and says what its values are."""
+    spans, start = [], 0
+    for line in text.split("\n"):
+        if line.strip():
+            spans.append((start, start + len(line)))
+        start += len(line) + 1
+    return spans
+
+
+def whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
+    """The lines a span lies in."""
+    touched = [span for span in line_spans(text) if span[0] < max(end, start + 1) and span[1] > start]
+    return (touched[0][0], touched[-1][1]) if touched else (start, end)
+
+
 def complete(text: str, passages: Sequence[Passage]) -> str:
     """A draft with the sentences made whole that are the evidence's with their beginning or their end cut off.
 
@@ -124,7 +140,7 @@ def support_for(sentence: str, passages: Sequence[Passage]) -> tuple[int, tuple[
     wanted = content_words(sentence)
     best: tuple[float, int, tuple[int, int]] | None = None
     for index, passage in enumerate(passages):
-        for span in windows(passage.text):
+        for span in windows(passage.text) if passage.line is None else line_spans(passage.text):
             have = content_words(passage.text[span[0] : span[1]])
             share = len(wanted & have) / len(wanted) if wanted else 0.0
             score = share - 0.0004 * (span[1] - span[0])  # of two spans that say it, the shorter one
@@ -142,7 +158,7 @@ def _union(first: tuple[int, int] | None, second: tuple[int, int], most: int = 6
 
 def quote(passage: Passage, start: int, end: int) -> tuple[str, Citation]:
     """A quotation of a passage's sentences around a span, and its citation."""
-    low, high = widen(passage.text, start, end)
+    low, high = (widen if passage.line is None else whole_lines)(passage.text, start, end)
     citation = _citation(1, passage, (low, high))
     return f"“{' '.join(citation.snippet.split())}” [1]", citation
 
@@ -160,4 +176,5 @@ def _citation(number: int, passage: Passage, span: tuple[int, int]) -> Citation:
         end=passage.start + high,
         snippet=passage.text[low:high],
         score=passage.score,
+        place=passage.place(low, high),
     )

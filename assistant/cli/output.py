@@ -52,8 +52,8 @@ def show(answer: dict[str, Any], *, with_text: bool = True) -> None:
     if with_text:
         put(answer["text"])
     for citation in answer["citations"]:
-        page = f", page {citation['page']}" if citation["page"] else ""
-        put(f"{citation['marker']} {citation['title']}{page} ({citation['source']})")
+        place = f", {citation['place']}" if citation.get("place") else ""
+        put(f"{citation['marker']} {citation['title']}{place} ({citation['source']})")
     for notice in answer["notices"]:
         say(notice)
     seconds = answer["timing"]["total"] / 1000

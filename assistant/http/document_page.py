@@ -6,6 +6,8 @@ from html import escape
 from pathlib import Path, PurePath
 from urllib.parse import quote, urlsplit
 
+from assistant.knowledge.formats import format_of
+from assistant.knowledge.places import part_of, place_in
 from assistant.knowledge.types import Page, StoredDocument
 from graphs.errors import CrossroadsError
 
@@ -16,7 +18,7 @@ def page(document: StoredDocument, start: int, end: int, original: Path | None) 
     """The whole page. The first marked piece has the id `here`, so `#here` scrolls to it; `original` is the file."""
     title = document.info.title or name(document)
     cited = cited_page(document, start, end)
-    parts = [_head(document, title, cited, has_original=original is not None)]
+    parts = [_head(document, title, cited, (start, end), has_original=original is not None)]
     if cited and original and document.info.media_type == "application/pdf":
         parts.append(_picture(document, cited, start, end, original))
     parts.append(_text(document, start, end, picture=len(parts) == 2))
@@ -43,9 +45,18 @@ def cited_page(document: StoredDocument, start: int, end: int) -> Page | None:
     return next((page for page in document.pages if page.start <= start < page.end), None)
 
 
-def _head(document: StoredDocument, title: str, cited: Page | None, *, has_original: bool) -> str:
+def _place(document: StoredDocument, cited: Page | None, span: tuple[int, int]) -> str:
+    """What is open: the page where nothing is cited, else where the span stands."""
+    if cited and document.info.media_type == "application/pdf":
+        return f"page {cited.number} of {len(document.pages)}"
+    return escape(place_in(document, *span)) if span[1] > span[0] else ""
+
+
+def _head(
+    document: StoredDocument, title: str, cited: Page | None, span: tuple[int, int], *, has_original: bool
+) -> str:
     source = "" if document.info.source == title else document.info.source
-    page_of = f"page {cited.number} of {len(document.pages)}" if cited else ""
+    page_of = _place(document, cited, span)
     where = f" · {page_of}" if source and page_of else page_of
     links = ['<a href="#here">To the cited passage</a>']
     if has_original:
@@ -70,16 +81,23 @@ def _picture(document: StoredDocument, cited: Page, start: int, end: int, origin
 
 
 def _text(document: StoredDocument, start: int, end: int, *, picture: bool) -> str:
-    spans = [(page.start, page.end, page.number) for page in document.pages] or [(0, len(document.text), 0)]
+    spans = [(page.start, page.end, _heading(document, page)) for page in document.pages]
+    spans = spans or [(0, len(document.text), "")]
+    shape = ' class="code"' if format_of(document.info.media_type).body in ("code", "rows") else ""
     first = not picture  # the picture is where `#here` leads, where there is one
     parts = []
-    for begin, finish, number in spans:
+    for begin, finish, words in spans:
         marked = begin < end and start < finish and end > start
         body = _marked(document.text, begin, finish, start, end, with_id=first and marked)
         first = first and not marked
-        heading = f"<h2>Page {number}</h2>" if number else ""
-        parts.append(f'<section>{heading}<pre dir="auto">{body}</pre></section>')
+        heading = f"<h2>{escape(words)}</h2>" if words else ""
+        parts.append(f'<section>{heading}<pre dir="auto"{shape}>{body}</pre></section>')
     return f"<main>{''.join(parts)}</main>"
+
+
+def _heading(document: StoredDocument, page: Page) -> str:
+    part = part_of(document.info.media_type, page) or f"page {page.number}"
+    return part.replace("p. ", "page ", 1).capitalize() if part.startswith("p. ") else part[:1].upper() + part[1:]
 
 
 def _marked(text: str, begin: int, finish: int, start: int, end: int, *, with_id: bool) -> str:

@@ -14,14 +14,18 @@ from langchain_core.embeddings import Embeddings
 from assistant.config import Settings
 from assistant.database import open_database
 from assistant.knowledge.catalogue import Catalogue
+from assistant.knowledge.formats import format_of
 from assistant.knowledge.indexing import Indexer, embed, identity
 from assistant.knowledge.ingest import Ingest, Listener, Source, Upload
+from assistant.knowledge.places import Place, page_at, part_of
 from assistant.knowledge.retriever import KnowledgeRetriever
 from assistant.knowledge.types import (
+    Chunk,
     ChunkStore,
     DocumentInfo,
     Hit,
     IngestReport,
+    Page,
     StoredDocument,
     StoreStats,
 )
@@ -140,6 +144,19 @@ class KnowledgeBase:
             hits = self.store.search(name, question, vector, 3 * wanted, self.settings.knowledge.alpha)
             visible = self._visible(hits)
         return visible[:wanted]
+
+    def places(self, hits: Sequence[Hit]) -> list[Place]:
+        """Where each hit begins in its file, in words a citation can use."""
+        known = self.catalogue.pages([hit.chunk.document_id for hit in hits])
+        return [self._place(hit.chunk, *known.get(hit.chunk.document_id, ("", ()))) for hit in hits]
+
+    def _place(self, chunk: Chunk, media_type: str, pages: Sequence[Page]) -> Place:
+        page, name = page_at(pages, chunk.start), format_of(media_type).line
+        line = None
+        if name:
+            begin = page.start if page else 0
+            line = 1 + self.catalogue.lines_before(chunk.document_id, begin, chunk.start)
+        return Place(part_of(media_type, page), line, name)
 
     def retriever(self, collection: str = "", k: int = 0) -> KnowledgeRetriever:
         """The collection as LangChain sees it."""

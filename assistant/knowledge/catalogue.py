@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ from sqlalchemy import (
     update,
 )
 
-from assistant.database import storage_errors, writing
+from assistant.database import add_missing_columns, storage_errors, writing
 from assistant.knowledge.types import DocumentInfo, Loaded, Page, StoredDocument
 
 _NAMESPACE = uuid.UUID("6f1f2f64-3b0a-5c0e-9a55-0d6c5f1c9b7e")
@@ -55,10 +55,13 @@ documents = Table(
     Column("indexed", String, nullable=False),  # which store, model and sizes its chunks were made with
     Column("state", String, nullable=False, index=True),  # pending, ready, deleting
     Column("added", String, nullable=False),
+    Column("metadata", Text, nullable=False, server_default="{}"),
 )
 _INFO = [
     documents.c[name]
-    for name in "document_id collection source title media_type sha256 characters chunks added page_count".split()
+    for name in (
+        "document_id collection source title media_type sha256 characters chunks added page_count metadata"
+    ).split()
 ]
 
 
@@ -83,6 +86,7 @@ class Catalogue:
         self.engine = engine
         with writing(engine) as connection:
             _metadata.create_all(connection)
+            add_missing_columns(connection, documents)
 
     def begin(self, collection: str, source: str, sha256: str, loaded: Loaded) -> str:
         """Write the row of a document about to be stored, as `pending`. Returns its id."""
@@ -95,7 +99,8 @@ class Catalogue:
             "media_type": loaded.media_type,
             "sha256": sha256,
             "text": loaded.text,
-            "pages": json.dumps([[page.number, page.start, page.end] for page in loaded.pages]),
+            "pages": json.dumps([astuple(page) for page in loaded.pages]),
+            "metadata": json.dumps(dict(loaded.metadata), ensure_ascii=False),
             "page_count": len(loaded.pages),
             "characters": len(loaded.text),
             "chunks": 0,
@@ -176,6 +181,19 @@ class Catalogue:
         pages = tuple(Page(*span) for span in json.loads(rows[0].pages))
         return StoredDocument(_info(rows[0]), rows[0].text, pages)
 
+    def lines_before(self, document_id: str, begin: int, offset: int) -> int:
+        """How many line ends the stored text has between two offsets."""
+        piece = func.substr(documents.c.text, begin + 1, max(0, offset - begin))
+        count = func.length(piece) - func.length(func.replace(piece, "\n", ""))
+        rows = self._rows(select(count.label("lines")).where(documents.c.document_id == document_id))
+        return rows[0].lines if rows else 0
+
+    def pages(self, document_ids: Sequence[str]) -> dict[str, tuple[str, tuple[Page, ...]]]:
+        """Media type and pages of each document, without their texts."""
+        query = select(documents.c.document_id, documents.c.media_type, documents.c.pages)
+        rows = self._rows(query.where(documents.c.document_id.in_(set(document_ids))))
+        return {row.document_id: (row.media_type, tuple(Page(*span) for span in json.loads(row.pages))) for row in rows}
+
     def ready(self, document_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are searchable."""
         query = select(documents.c.document_id).where(
@@ -220,4 +238,5 @@ def _info(row: Row[Any]) -> DocumentInfo:
         chunks=row.chunks,
         added=row.added,
         pages=row.page_count,
+        metadata=json.loads(row.metadata),
     )

@@ -182,7 +182,8 @@ def _pack(units: Sequence[Block], ruler: _Ruler, sizes: Sizes) -> Iterator[list[
 
 
 def _begins(group: list[Block], unit: Block, ruler: _Ruler, sizes: Sizes) -> bool:
-    if unit.kind != "heading" or _headings_only(group):
+    starts = unit.kind == "heading" or (unit.kind == "code" and unit.heading != group[-1].heading)
+    if not starts or _headings_only(group):
         return False
     return ruler.size(group[0].start, group[-1].end) >= sizes.small
 

@@ -17,6 +17,7 @@ from urllib.parse import urldefrag
 import httpx
 
 from assistant.config import Settings
+from assistant.knowledge.formats import BY_MEDIA_TYPE
 from graphs.errors import DocumentError
 
 SECONDS = 60.0
@@ -26,11 +27,8 @@ _PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _DOCUMENTS = (
     "text/",
-    "application/pdf",
-    "application/x-pdf",
-    "application/xhtml+xml",
     "application/octet-stream",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    *BY_MEDIA_TYPE,
 )
 _TRY_AGAIN = "Open it in a browser; if it works there, try again or download it and ingest the file."
 
@@ -129,7 +127,7 @@ def _document(response: httpx.Response, url: httpx.URL, max_mb: int, deadline: f
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type and not media_type.startswith(_DOCUMENTS):
         message = f"{str(url)!r} is of type {media_type!r}, not a document."
-        raise DocumentError(message, "Pages, text, PDF, DOCX and CSV can be fetched.")
+        raise DocumentError(message, "Pages, text, PDF, Office files, CSV, JSON, books and e-mail can be fetched.")
     data = bytearray()
     for part in response.iter_bytes():
         data += part

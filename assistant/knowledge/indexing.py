@@ -21,7 +21,7 @@ from assistant.knowledge.originals import Originals
 from assistant.knowledge.types import Chunk, ChunkStore, Loaded, Vectors
 from graphs.errors import Cancelled, StoreError
 
-VERSION = 1
+VERSION = 2
 """Raise it when chunks or their vectors come out differently, so that stored documents are indexed again."""
 
 _EMBED_AT_ONCE = 128

@@ -14,11 +14,10 @@ from assistant.config import Settings
 from assistant.knowledge.catalogue import document_id_of
 from assistant.knowledge.fetch import fetch, is_url
 from assistant.knowledge.indexing import Indexer
-from assistant.knowledge.loaders import HEAVY, READABLE, load
-from assistant.knowledge.loaders.sniff import kind_of
-from assistant.knowledge.loaders.worker import Worker
+from assistant.knowledge.loaders import READABLE
+from assistant.knowledge.loaders.pool import Pool
 from assistant.knowledge.originals import sha256_of
-from assistant.knowledge.types import Failure, IngestProgress, IngestReport, Loaded
+from assistant.knowledge.types import Failure, IngestProgress, IngestReport
 from graphs.errors import Cancelled, CrossroadsError, DocumentError, StorageError, StoreError
 
 
@@ -72,7 +71,7 @@ class Ingest:
         Raises `StorageError` and `StoreError`, which would fail every other source too; what is done stays.
         """
         began = time.monotonic()
-        worker = Worker()
+        pool = Pool()
         items: dict[str, _Item | DocumentError] = {}
         for source in sources:
             items.update(self._expand(source))
@@ -81,18 +80,18 @@ class Ingest:
             for source_name, item in items.items():
                 if self.cancel is not None and self.cancel.is_set():
                     break
-                self._guarded(source_name, item, worker)
+                self._guarded(source_name, item, pool)
         except Cancelled:
             pass
         finally:
-            worker.close()
+            pool.close()
         return replace(self.report, seconds=round(time.monotonic() - began, 3))
 
-    def _guarded(self, source: str, item: _Item | DocumentError, worker: Worker) -> None:
+    def _guarded(self, source: str, item: _Item | DocumentError, pool: Pool) -> None:
         try:
             if isinstance(item, DocumentError):
                 raise item
-            self._one(item, worker)
+            self._one(item, pool)
         except (StorageError, StoreError):
             raise
         except CrossroadsError as error:
@@ -100,7 +99,7 @@ class Ingest:
             self.report = replace(self.report, failed=failed)
             self._finish(source, "failed", str(error))
 
-    def _one(self, item: _Item, worker: Worker) -> None:
+    def _one(self, item: _Item, pool: Pool) -> None:
         content = self._read(item)
         sha256 = sha256_of(content.data)
         indexer, source = self.indexer, item.source
@@ -108,7 +107,7 @@ class Ingest:
             self.report = replace(self.report, unchanged=self.report.unchanged + 1)
             self._finish(source, "unchanged")
             return
-        loaded = self._load(content, source, worker)
+        loaded = pool.load(content.data, source, content.declared, self.cancel)
         self._tell(source, "read", f"{len(loaded.text):,} characters")
         chunks = indexer.split(loaded, document_id_of(self.collection, source, sha256), source)
         self._tell(source, "split", f"{len(chunks)} passages")
@@ -122,11 +121,6 @@ class Ingest:
             fetched = fetch(item.source, self.settings)
             return _Content(fetched.data, fetched.media_type)
         return _Content(_read_file(item.path, item.source, self.settings.knowledge.max_file_mb))
-
-    def _load(self, content: _Content, name: str, worker: Worker) -> Loaded:
-        if not content.data.strip() or kind_of(content.data, name, content.declared) not in HEAVY:
-            return load(content.data, name, declared=content.declared)
-        return worker.load(content.data, name, content.declared, self.cancel)
 
     def _expand(self, source: Source) -> dict[str, _Item | DocumentError]:
         """The documents behind a source by name; an error in place of what cannot be one."""

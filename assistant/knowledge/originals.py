@@ -8,14 +8,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from assistant.database import storage_errors
-
-_SUFFIXES = {
-    "application/pdf": ".pdf",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
-    "text/html": ".html",
-    "text/csv": ".csv",
-    "text/markdown": ".md",
-}
+from assistant.knowledge.formats import format_of
 
 
 def sha256_of(data: bytes) -> str:
@@ -34,7 +27,7 @@ class Originals:
         known = self.find(sha256)
         if known:
             return known
-        path = self.folder / f"{sha256}{_SUFFIXES.get(media_type, '.txt')}"
+        path = self.folder / f"{sha256}{format_of(media_type).extensions[0]}"
         partial = self.folder / f".{sha256}.{os.getpid()}"
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)

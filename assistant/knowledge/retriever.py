@@ -8,6 +8,7 @@ from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
+from assistant.knowledge.places import Place
 from assistant.knowledge.types import Hit
 
 
@@ -24,10 +25,11 @@ class KnowledgeRetriever(BaseRetriever):
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         del run_manager  # a search has no steps of its own to report
-        return [as_document(hit) for hit in self.knowledge.search(query, self.collection, self.k)]
+        hits = self.knowledge.search(query, self.collection, self.k)
+        return [as_document(hit, place) for hit, place in zip(hits, self.knowledge.places(hits), strict=True)]
 
 
-def as_document(hit: Hit) -> Document:
+def as_document(hit: Hit, place: Place) -> Document:
     """A hit as LangChain's `Document`."""
     chunk = hit.chunk
     return Document(
@@ -44,5 +46,8 @@ def as_document(hit: Hit) -> Document:
             "heading": chunk.heading,
             "score": hit.score,
             "similarity": hit.similarity,
+            "part": place.part,
+            "line": place.line,
+            "line_name": place.line_name,
         },
     )

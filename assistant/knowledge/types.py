@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,13 @@ _STOPWORDS = frozenset(
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a document, as a span of its text."""
+    """One page, slide, sheet or chapter of a document, as a span of its text."""
 
     number: int
     start: int
     end: int
+    label: str = ""
+    """Its own name, such as that of a sheet."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Loaded:
     title: str
     media_type: str
     pages: tuple[Page, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What the file says of itself, in JSON's types: `authors`, `created`, `modified` (ISO 8601), `language`,
+    `headings`, `tables` and whatever else its format knows. One can filter by it."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class DocumentInfo:
     added: str
     """ISO 8601, UTC."""
     pages: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,13 @@ def file_name(source: str) -> str:
 
 
 def place(item: Citation | Passage) -> str:
-    """`handbook.pdf p. 4`."""
+    """`handbook.pdf p. 4`, `orders.xlsx, sheet Orders, row 12`."""
     name = file_name(item.source) or item.title
+    where = item.place if isinstance(item, Citation) else item.place()
+    if where.startswith("p. "):
+        return f"{name} {where}"
+    if where:
+        return f"{name}, {where}"
     return f"{name} p. {item.page}" if item.page is not None else name
 
 

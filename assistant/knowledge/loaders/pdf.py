@@ -6,25 +6,30 @@ the index `PdfTextPage.get_charbox` wants, and a citation can be drawn as boxes 
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import PurePath
 from typing import Any
 
-from assistant.knowledge.types import Loaded, Page
+from assistant.knowledge.loaders import ocr
+from assistant.knowledge.loaders.parts import facts, join_pages
+from assistant.knowledge.types import Loaded
 from graphs.errors import DocumentError
-
-GAP = "\n\n"
-"""What stands between two pages; it belongs to neither."""
 
 PDFIUM_LOCK = threading.RLock()
 """pdfium is not thread-safe: whoever uses it in a process of many threads holds this."""
 
+_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?")
 _REPLACED = str.maketrans({"\ufffe": "-", "\x02": "-", "\uffff": " ", "\x00": " "})
 """pdfium's marks for a hyphen at a line's end, and what cannot be stored."""
 
 
-def load(data: bytes, name: str) -> Loaded:
-    """Text, page spans and title. Raises `DocumentError` for encrypted and damaged files and for scans without text."""
+def load(data: bytes, name: str, *, recognize: bool = False) -> Loaded:
+    """Text, page spans and title; `recognize` reads scanned pages by text recognition (the extra `ocr`).
+
+    `metadata["scanned_pages"]` names the pages that are pictures and were not read. Raises `DocumentError` for
+    encrypted and damaged files, `ScanError` where every page is a picture.
+    """
     import pypdfium2
 
     with PDFIUM_LOCK:
@@ -33,7 +38,7 @@ def load(data: bytes, name: str) -> Loaded:
         except pypdfium2.PdfiumError as error:
             raise _refusal(error, name) from None
         try:
-            return _read(document, name)
+            return _read(document, name, recognize)
         except pypdfium2.PdfiumError as error:
             raise _refusal(error, name) from None
         finally:
@@ -63,26 +68,70 @@ def _one_for_one(codes: list[int]) -> str:
     return "".join(text)
 
 
-def _read(document: Any, name: str) -> Loaded:
-    parts: list[str] = []
-    pages: list[Page] = []
-    position = 0
-    for number in range(len(document)):
-        page = document[number]
-        text_page = page.get_textpage()
-        text = page_text(text_page)
-        text_page.close()
+class ScanError(DocumentError):
+    """A PDF of pictures alone."""
+
+
+def _read(document: Any, name: str, recognize: bool) -> Loaded:
+    texts: list[str] = []
+    scanned: list[int] = []
+    for number in range(1, len(document) + 1):
+        page = document[number - 1]
+        text = _text_of(page)
+        if not text.strip() and _has_picture(page):
+            if recognize:
+                text = ocr.read_page(page)
+            else:
+                scanned.append(number)
         page.close()
-        pages.append(Page(number + 1, position, position + len(text)))
-        parts.append(text)
-        position += len(text) + len(GAP)
-    if not any(part.strip() for part in parts):
-        message = f"{name!r} has {len(pages)} page(s) but no text: it is a scan, or its text is drawn as pictures."
-        raise DocumentError(
-            message, "Run text recognition on it (for one `ocrmypdf in.pdf out.pdf`) and ingest the result."
-        )
-    title = str(document.get_metadata_dict().get("Title") or "").strip()
-    return Loaded(GAP.join(parts), title or PurePath(name).name, "application/pdf", tuple(pages))
+        texts.append(text)
+    if not any(text.strip() for text in texts):
+        message = f"{name!r} has {len(texts)} page(s) but no text: it is a scan, or its text is drawn as pictures."
+        raise ScanError(message, ocr.CURE)
+    joined, pages = join_pages(("", text) for text in texts)
+    told = document.get_metadata_dict()
+    title = str(told.get("Title") or "").strip()
+    known = facts(
+        authors=told.get("Author"),
+        created=_date(told.get("CreationDate")),
+        modified=_date(told.get("ModDate")),
+        subject=told.get("Subject"),
+        keywords=told.get("Keywords"),
+        scanned_pages=scanned,
+        headings=_outline(document),
+    )
+    return Loaded(joined, title or PurePath(name).name, "application/pdf", pages, known)
+
+
+def _text_of(page: Any) -> str:
+    text_page = page.get_textpage()
+    try:
+        return page_text(text_page)
+    finally:
+        text_page.close()
+
+
+def _has_picture(page: Any) -> bool:
+    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
+
+    return any(True for _ in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE], max_depth=3))
+
+
+def _outline(document: Any) -> list[str]:
+    """The bookmarks' titles, the first sixty."""
+    from itertools import islice
+
+    return [words for mark in islice(document.get_toc(max_depth=4), 60) if (words := _title(mark))]
+
+
+def _title(bookmark: Any) -> str:
+    return " ".join(str(bookmark.get_title() or "").split())
+
+
+def _date(written: str | None) -> str:
+    """`D:20240131120000+01'00'` as ISO 8601; empty where it is none."""
+    match = _DATE.match(written or "")
+    return "-".join(part for part in match.groups() if part) if match else ""
 
 
 def _refusal(error: Exception, name: str) -> DocumentError:

@@ -6,87 +6,78 @@ import io
 import zipfile
 from pathlib import PurePath
 
+from assistant.knowledge.formats import BY_EXTENSION, BY_MEDIA_TYPE, BY_NAME, Format
 from graphs.errors import DocumentError
 
-HEAVY = frozenset({"pdf", "docx", "html"})
-"""Kinds whose parsers can be made to take long or grow large: they run in a process of their own."""
-
-_BY_EXTENSION = {
-    ".pdf": "pdf",
-    ".docx": "docx",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".mdx": "markdown",
-}
-_BY_MEDIA_TYPE = {
-    "text/html": "html",
-    "application/xhtml+xml": "html",
-    "text/csv": "csv",
-    "text/tab-separated-values": "csv",
-    "text/markdown": "markdown",
-}
-_NAMES = {"pdf": "a PDF", "docx": "a Word document (.docx)", "html": "an HTML page", "text": "plain text"}
-_SUFFIX = {"pdf": ".pdf", "docx": ".docx", "html": ".html", "text": ".txt"}
 _SAMPLE = 65_536
+_READABLE = "Text, Markdown, HTML, PDF, Word, PowerPoint, Excel, CSV, EPUB, JSON, e-mail and source code can be read."
+_ZIPPED = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
+_MIME = {b"application/epub+zip": "epub", b"application/vnd.oasis.opendocument.text": "odt"}
+_OTHER_MIME = {
+    b"application/vnd.oasis.opendocument.spreadsheet": ("an OpenDocument table", "Save it as .xlsx and ingest that."),
+    b"application/vnd.oasis.opendocument.presentation": ("an OpenDocument presentation", "Save it as .pptx."),
+}
 
 
 def kind_of(data: bytes, name: str, declared: str = "") -> str:
-    """One of pdf, docx, html, csv, markdown, text. Raises `DocumentError` for anything that is no document."""
+    """The name of the document's format. Raises `DocumentError` for anything that is no document."""
     if b"%PDF-" in data[:1024]:
         return "pdf"
     if data.startswith(b"PK\x03\x04"):
-        return _office(data, name)
+        return _zipped(data, name)
     if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         message = f"{name!r} is an old or password-protected Office file."
-        raise DocumentError(message, "Open it, remove the password, save it as .docx and ingest that.")
-    expected = _BY_MEDIA_TYPE.get(declared) or _BY_EXTENSION.get(PurePath(name).suffix.lower(), "text")
-    if expected in ("pdf", "docx") and not _is_html(data) and not _is_text(data):
-        message = f"{name!r} is not {_NAMES[expected]}: its content is damaged or of another kind."
+        raise DocumentError(message, "Open it, remove the password, save it as .docx, .xlsx or .pptx and ingest that.")
+    if data.startswith(b"{\\rtf"):
+        return "rtf"
+    expected = _expected(name, declared)
+    if expected.packed and not _is_html(data) and not _is_text(data):
+        message = f"{name!r} is not {expected.called}: its content is damaged or of another kind."
         raise DocumentError(message, "Open it to see whether it is complete, then export or download it again.")
     if not _is_text(data):
-        message = f"{name!r} is a binary file, not a document."
-        raise DocumentError(message, "Markdown, text, HTML, PDF, DOCX and CSV can be read.")
-    if _is_html(data):
+        raise DocumentError(f"{name!r} is a binary file, not a document.", _READABLE)
+    if _is_html(data) and expected.name not in ("email", "code"):
         return "html"
-    return "text" if expected in ("pdf", "docx") else expected
+    return "text" if expected.packed or expected.name == "rtf" else expected.name
 
 
 def check_name(kind: str, name: str) -> None:
     """Raise `DocumentError` where the name promises another kind of document than the content is."""
-    suffix = PurePath(name).suffix.lower()
-    promised = _BY_EXTENSION.get(suffix, "text" if suffix in (".txt", ".text", ".rst", ".log", ".adoc") else kind)
-    binary = {"pdf", "docx"}
-    if promised == kind or (promised not in binary and kind not in binary):
+    promised = BY_EXTENSION.get(PurePath(name).suffix.lower(), BY_NAME[kind])
+    actual = BY_NAME[kind]
+    if promised == actual or not (promised.packed or actual.packed or "rtf" in (promised.name, kind)):
         return
-    message = f"{name!r} is not what its name says: its content is {_NAMES.get(kind, kind)}."
-    raise DocumentError(
-        message, f"If you trust it, rename it to end in {_SUFFIX.get(kind, '.txt')} and ingest it again."
-    )
+    message = f"{name!r} is not what its name says: its content is {actual.called}."
+    cure = f"If you trust it, rename it to end in {actual.extensions[0]} and ingest it again."
+    raise DocumentError(message, cure)
 
 
-def _office(data: bytes, name: str) -> str:
+def _expected(name: str, declared: str) -> Format:
+    named = BY_EXTENSION.get(PurePath(name).suffix.lower(), BY_NAME["text"])
+    return BY_MEDIA_TYPE.get(declared, named) if declared != "text/plain" else named
+
+
+def _zipped(data: bytes, name: str) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            mime = archive.read("mimetype")[:100].strip() if _small(archive, "mimetype") else b""
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
         message = f"{name!r} is damaged: {error}."
         raise DocumentError(message, "Open it in the program it was made with and save it again.") from None
-    if "word/document.xml" in members:
-        return "docx"
-    other = {
-        "xl/workbook.xml": ("an Excel workbook", "Save its sheets as .csv and ingest those."),
-        "ppt/presentation.xml": ("a PowerPoint presentation", "Export it as PDF and ingest that."),
-        "content.xml": ("an OpenDocument file", "Save it as .docx or PDF and ingest that."),
-    }
-    for member, (what, cure) in other.items():
+    for member, kind in _ZIPPED.items():
         if member in members:
-            raise DocumentError(f"{name!r} is {what}.", cure)
-    raise DocumentError(f"{name!r} is an archive.", "Unpack it and ingest the folder.")
+            return kind
+    if mime in _MIME:
+        return _MIME[mime]
+    if "META-INF/container.xml" in members:
+        return "epub"
+    what, cure = _OTHER_MIME.get(mime, ("an archive", "Unpack it and ingest the folder."))
+    raise DocumentError(f"{name!r} is {what}.", cure)
+
+
+def _small(archive: zipfile.ZipFile, member: str) -> bool:
+    return member in archive.namelist() and archive.getinfo(member).file_size < _SAMPLE
 
 
 def _is_html(data: bytes) -> bool:

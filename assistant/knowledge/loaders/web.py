@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
+from typing import Any
 
+from assistant.knowledge.loaders.parts import facts, headings
 from assistant.knowledge.loaders.plain import decode
 from assistant.knowledge.types import Loaded
 from graphs.errors import DocumentError
 
 _CHARSET = re.compile(rb"<meta[^>]+charset=[\"']?([\w-]+)", re.IGNORECASE)
+_LANGUAGE = re.compile(r"<html[^>]{0,300}\blang=[\"']?([A-Za-z-]{2,12})", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -33,7 +36,26 @@ def load(data: bytes, name: str) -> Loaded:
         raise DocumentError(message, "Save it as PDF from the browser and ingest that.")
     title = _TITLE.search(page)
     words = html.unescape(title[1]) if title else ""
-    return Loaded(text.replace("\r\n", "\n"), words.strip() or PurePath(name).name, "text/html")
+    text = text.replace("\r\n", "\n")
+    return Loaded(text, words.strip() or PurePath(name).name, "text/html", metadata=_facts(page, text))
+
+
+def _facts(page: str, text: str) -> dict[str, Any]:
+    """Author, dates and language as the page names them."""
+    import trafilatura
+
+    try:
+        told = trafilatura.extract_metadata(page)
+    except (ValueError, TypeError, RecursionError, AttributeError):  # a guess: the text is what counts
+        told = None
+    return facts(
+        authors=getattr(told, "author", "") or "",
+        created=getattr(told, "date", "") or "",
+        publisher=getattr(told, "sitename", "") or "",
+        description=getattr(told, "description", "") or "",
+        language=_LANGUAGE.search(page)[1] if _LANGUAGE.search(page) else "",  # type: ignore[index]
+        headings=headings(text),
+    )
 
 
 def _decode(data: bytes) -> str:
