@@ -99,7 +99,7 @@ def _auto(settings: Settings, held: Kind | None) -> Kind:
         return held
     if weaviate_binary.find(settings):
         return "weaviate"
-    if _chroma_is_there():
+    if _is_there("chroma"):
         return "chroma"
     raise StoreError(
         "There is neither a Weaviate binary nor Chroma to keep documents in.",
@@ -117,10 +117,6 @@ def _require(kind: Kind, settings: Settings, held: Kind | None) -> None:
     if kind != "weaviate" and not _is_there(kind):
         raise StoreError(f"{what}, but {NAMES[kind]} is not installed.",
                          f"Run `pip install 'crossroads-assistant[{kind}]'`{start_over}.")  # fmt: skip
-
-
-def _chroma_is_there() -> bool:
-    return _is_there("chroma")
 
 
 def _is_there(kind: Kind) -> bool:

@@ -28,12 +28,12 @@ needs_chroma = pytest.mark.skipif(
 
 @pytest.fixture
 def chroma_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "_chroma_is_there", lambda: True)
+    monkeypatch.setattr(stores, "_is_there", lambda kind: True)
 
 
 @pytest.fixture
 def chroma_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "_chroma_is_there", lambda: False)
+    monkeypatch.setattr(stores, "_is_there", lambda kind: False)
 
 
 def settings(folder: Path, held: str = "", binary: bool = False, **store: Any) -> Settings:
