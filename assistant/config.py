@@ -72,8 +72,16 @@ class Knowledge(_Section):
     chunk_tokens: int = Field(default=200, ge=32, le=510)
     chunk_overlap: int = Field(default=30, ge=0, le=200)
     passages: int = Field(default=8, ge=1, le=50)
-    alpha: float = Field(default=0.6, ge=0, le=1)
+    alpha: float = Field(default=0.25, ge=0, le=1)
     """Share of the vector search in the hybrid; 0 is BM25 alone."""
+    diversity: float = Field(default=0.0, ge=0, lt=1)
+    """Maximal marginal relevance: how much passages that say the same count less; 0 is off."""
+    decompose: bool = False
+    """Search a question of several parts part by part as well."""
+    rewrite: bool = False
+    """Leave small talk around a question out of the search."""
+    reranker: str = ""
+    """A cross-encoder that orders the best passages anew; empty is none."""
     max_file_mb: int = Field(default=100, ge=1)
     allow_private_urls: bool = False
 

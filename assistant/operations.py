@@ -186,16 +186,19 @@ def _knowledge_stats(assistant: Assistant, _: Arguments) -> Any:
 
 
 def _knowledge_search(assistant: Assistant, arguments: Arguments) -> Any:
+    from assistant.knowledge.filters import filters_from
+
     question = str(arguments["question"])
     if not question.strip():
         raise UsageError(f"The search {question!r} is empty.", "Write what to look for.")
     k = int(arguments.get("k") or assistant.settings.knowledge.passages)
-    hits = assistant.knowledge.search(question, str(arguments.get("collection", "")), k)
+    filters = filters_from(arguments["filters"]) if arguments.get("filters") else None
+    hits = assistant.knowledge.search(question, str(arguments.get("collection", "")), k, filters)
     return {"hits": [_hit(hit) for hit in hits]}
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
-    return {**asdict(hit.chunk), "score": hit.score, "similarity": hit.similarity}
+    return {**asdict(hit.chunk), "score": hit.score, "similarity": hit.similarity, "words": hit.words}
 
 
 def _document_id(assistant: Assistant, wanted: str) -> str:

@@ -23,6 +23,7 @@ QUICK = {
     "answerable": ["--rows", "30"],
     "memory": ["--questions", "10"],
     "evidence": [],
+    "retrieval": ["--sets", "own_docs", "--most", "20"],
 }
 """The scripts, and what makes each a dry run."""
 

@@ -88,21 +88,41 @@ def search(
     question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
     k: Annotated[int, typer.Option("--k", help="How many passages.", min=1, max=100)] = 8,
     collection: Collection = "",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="KEY=VALUE",
+            help="Narrow it: document, source, title, format, after, before, heading, pages.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     set_: Set = None,
     as_json: Json = False,
 ) -> int:
     """Find the passages nearest to a question.
 
-    Example: crossroads knowledge search "warranty period" --k 3
+    Example: crossroads knowledge search "warranty period" --k 3 --where format=pdf --where after=2026-01-01
     """
-    result = _run("knowledge/search", {"question": question, "collection": collection, "k": k}, home, set_)
+    arguments = {"question": question, "collection": collection, "k": k, "filters": _pairs(where or [])}
+    result = _run("knowledge/search", arguments, home, set_)
     if as_json:
         put_json(result)
         return 0
     for hit in result["hits"]:
         put(f"{hit['score']:.3f}  {hit['source']} [{hit['start']}–{hit['end']}]  {' '.join(hit['text'].split())[:160]}")
     return 0
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not (equals and key and value):
+            raise UsageError(f"{one!r} narrows nothing.", "Write --where key=value, such as --where format=pdf.")
+        pairs[key] = value
+    return pairs
 
 
 def _run(operation: str, arguments: dict[str, Any], home: Any, overrides: list[str] | None) -> Any:

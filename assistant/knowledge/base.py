@@ -14,11 +14,14 @@ from langchain_core.embeddings import Embeddings
 from assistant.config import Settings
 from assistant.database import open_database
 from assistant.knowledge.catalogue import Catalogue
+from assistant.knowledge.filters import Filters
 from assistant.knowledge.formats import format_of
-from assistant.knowledge.indexing import Indexer, embed, identity
+from assistant.knowledge.indexing import Indexer, identity
 from assistant.knowledge.ingest import Ingest, Listener, Source, Upload
 from assistant.knowledge.places import Place, page_at, part_of
 from assistant.knowledge.retriever import KnowledgeRetriever
+from assistant.knowledge.search import Plan, find
+from assistant.knowledge.stores.hybrid import NOTHING
 from assistant.knowledge.types import (
     Chunk,
     ChunkStore,
@@ -28,6 +31,7 @@ from assistant.knowledge.types import (
     Page,
     StoredDocument,
     StoreStats,
+    Where,
 )
 from graphs.errors import Cancelled, CrossroadsError, NotFoundError, UsageError
 
@@ -52,6 +56,15 @@ def open_knowledge(settings: Settings, embeddings: Embeddings) -> KnowledgeBase:
     return knowledge
 
 
+def plan_of(settings: Settings) -> Plan:
+    """The steps the settings ask for."""
+    from assistant.knowledge.reranking import open_reranker
+
+    knowledge = settings.knowledge
+    reranker = open_reranker(settings)
+    return Plan(knowledge.alpha, knowledge.diversity, knowledge.decompose, knowledge.rewrite, reranker)
+
+
 class KnowledgeBase:
     """Documents of one home. Safe under threads; several processes may share the home."""
 
@@ -61,6 +74,7 @@ class KnowledgeBase:
         self.store = store
         self.embeddings = embeddings
         self.indexer = Indexer(settings, catalogue, store, embeddings)
+        self.plan = plan_of(settings)
         self._closing = threading.Event()
         self._mending: threading.Thread | None = None
 
@@ -131,19 +145,24 @@ class KnowledgeBase:
         """The collections that hold documents, and the default one."""
         return sorted({*self.catalogue.counts(), self.settings.knowledge.collection})
 
-    def search(self, question: str, collection: str = "", k: int = 0) -> list[Hit]:
-        """The best `k` passages (0: as many as the settings say), best first; never one of a deleted document."""
+    def search(self, question: str, collection: str = "", k: int = 0, filters: Filters | None = None) -> list[Hit]:
+        """The best `k` passages (0: as many as the settings say), best first; never one of a deleted document.
+
+        Raises `StoreError` where the store is out of reach, `UsageError` for a filter that cannot be read.
+        """
         name = self._collection(collection)
         wanted = k or self.settings.knowledge.passages
         if not question.strip():
             return []
-        vector = embed(self.embeddings, [question])[0]
-        hits = self.store.search(name, question, vector, wanted, self.settings.knowledge.alpha)
+        where = filters.where(self.catalogue.list(name)) if filters else NOTHING
+        hits = self._find(name, question, wanted, where)
         visible = self._visible(hits)
         if len(visible) < wanted == len(hits):  # some were dropped, so there may be more behind them
-            hits = self.store.search(name, question, vector, 3 * wanted, self.settings.knowledge.alpha)
-            visible = self._visible(hits)
+            visible = self._visible(self._find(name, question, 3 * wanted, where))
         return visible[:wanted]
+
+    def _find(self, collection: str, question: str, k: int, where: Where) -> list[Hit]:
+        return find(self.store, self.embeddings, collection, question, k, self.plan, where)
 
     def places(self, hits: Sequence[Hit]) -> list[Place]:
         """Where each hit begins in its file, in words a citation can use."""

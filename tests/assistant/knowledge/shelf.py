@@ -14,7 +14,7 @@ from assistant.config import Settings
 from assistant.database import open_database
 from assistant.knowledge.base import KnowledgeBase
 from assistant.knowledge.catalogue import Catalogue
-from assistant.knowledge.types import Chunk, Hit, Vectors
+from assistant.knowledge.types import Chunk, Hit, Vectors, Where
 from assistant.providers.embedding import HashedWords
 from graphs.errors import StoreError
 
@@ -52,9 +52,13 @@ class FileStore:
         held.pop(collection, None)
         self._write(held)
 
-    def search(self, collection: str, text: str, vector: Vectors, k: int, alpha: float) -> list[Hit]:
+    def search(
+        self, collection: str, text: str, vector: Vectors, k: int, alpha: float, where: Where | None = None
+    ) -> list[Hit]:
         assert vector.shape == (384,)
         rows = self._read().get(collection, {}).values()
+        wanted = where.documents if where else None
+        rows = [row for row in rows if wanted is None or row[0]["document_id"] in wanted]
         hits = [Hit(Chunk(**chunk), *[float(np.dot(vector, held))] * 2) for chunk, held in rows]
         return sorted(hits, key=lambda hit: -hit.score)[:k]
 

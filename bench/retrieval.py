@@ -1,0 +1,245 @@
+"""How well are passages found? nDCG@10 and recall@k of each half, of the hybrid, and of each step one can add.
+
+    python bench/retrieval.py --sets own_docs --most 20          a dry run
+    python bench/retrieval.py --write docs/retrieval-quality.md  the real one; the table is written by it
+
+Chunks, embedding, store and search are the product's own (`bench/retrieval_sets.py` says what the sets are). Every row
+is compared with the hybrid on the same questions: the interval is a paired bootstrap of the difference. TF-IDF
+(scikit-learn, cosine) stands beside for comparison. Exit 1 where the hybrid is below one of its halves on a set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench.retrieval_sets import Pool, load  # noqa: E402
+
+SETS = ("rag_chunk", "own_docs", "multi", "kb_docs")
+Ranker = Callable[[str], list[str]]
+"""A question to chunk ids, best first, ten of them."""
+K = 10
+BASE = "hybrid"
+HALVES = ("BM25", "vectors")
+
+
+def main() -> int:
+    options = _options()
+    with tempfile.TemporaryDirectory() as made:
+        from assistant.config import load_settings
+        from assistant.knowledge.stores import open_store
+
+        settings = load_settings({"home": made, "store.kind": options.store, "store.linger": 1})
+        model = _embeddings(settings)
+        store = open_store(settings, fingerprint=model.fingerprint, dimensions=model.dimensions)
+        try:
+            report = _measure(options, settings, model, store)
+        finally:
+            store.close()
+    text = json.dumps(report, indent=1)
+    print(text)
+    if options.write:
+        Path(options.write).write_text(page(report), encoding="utf-8")
+    return 1 if report["below"] else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="*", default=list(SETS), choices=SETS)
+    parser.add_argument("--most", type=int, default=400, help="questions of each set at most; 0 is all")
+    parser.add_argument("--store", default="weaviate", choices=["weaviate", "chroma", "faiss"])
+    parser.add_argument("--vectors", default="", help="a folder that keeps the vectors, so that a second run is quick")
+    parser.add_argument("--write", default="", help="the page to write")
+    return parser.parse_args()
+
+
+def _embeddings(settings: Any) -> Any:
+    from assistant.knowledge.embedding import LocalEmbeddings
+    from assistant.models import ensure
+
+    return LocalEmbeddings(ensure("all-minilm-l6-v2", settings), settings)
+
+
+def _measure(options: argparse.Namespace, settings: Any, model: Any, store: Any) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = []
+    for name in options.sets:
+        for pool in load(name, _splitter(model, settings), options.most):
+            rows += _one_pool(pool, options, settings, model, store)
+    below = [
+        f"{row['set']}: {BASE} is {-row['difference']:.4f} below {row['name']}"
+        for row in rows
+        if row["name"] in HALVES and row["difference"] > 0
+    ]
+    about = {
+        "store": f"{store.kind} {store.version}",
+        "alpha": settings.knowledge.alpha,
+        "chunk_tokens": _tokens(settings),
+    }
+    return {**about, "model": settings.models.embedding, "rows": rows, "below": below}
+
+
+def _tokens(settings: Any) -> str:
+    return f"{settings.knowledge.chunk_tokens}+{settings.knowledge.chunk_overlap}"
+
+
+def _splitter(model: Any, settings: Any) -> Callable[[str, str, str], list[Any]]:
+    from assistant.knowledge.chunking import Sizes, split
+    from assistant.knowledge.types import Loaded
+
+    sizes = Sizes(settings.knowledge.chunk_tokens, settings.knowledge.chunk_overlap)
+
+    def cut(text: str, name: str, title: str) -> list[Any]:
+        kind = "text/markdown" if "/" in name else "text/plain"
+        return split(
+            Loaded(text, title, kind), str(uuid.uuid5(uuid.NAMESPACE_URL, name)), name, sizes, model.token_starts
+        )
+
+    return cut
+
+
+def _one_pool(pool: Pool, options: argparse.Namespace, settings: Any, model: Any, store: Any) -> list[dict[str, Any]]:
+    print(f"{pool.name}: {len(pool.chunks)} chunks, {len(pool.questions)} questions", file=sys.stderr, flush=True)
+    vectors = _vectors(pool, options.vectors, model)
+    store.put(pool.name, pool.chunks, vectors)
+    names = [chunk.chunk_id for chunk in pool.chunks]
+    gold = [{names[place] for place in question.gold} for question in pool.questions]
+    measured = {}
+    for name, ranker in rankers(pool, settings, model, store).items():
+        began = time.perf_counter()
+        found = [ranker(question.text) for question in pool.questions]
+        milliseconds = 1000 * (time.perf_counter() - began) / max(1, len(found))
+        measured[name] = (found, milliseconds)
+    base = np.array([ndcg(ids, right) for ids, right in zip(measured[BASE][0], gold, strict=True)])
+    store.drop(pool.name)
+    return [_row(pool, name, found, gold, base, spent) for name, (found, spent) in measured.items()]
+
+
+def _vectors(pool: Pool, folder: str, model: Any) -> Any:
+    from assistant.knowledge.indexing import embedded_text
+
+    texts = [embedded_text(chunk) for chunk in pool.chunks]
+    if not folder:
+        return model.embed(texts)
+    parts = []
+    for start in range(0, len(texts), 256):
+        key = uuid.uuid5(uuid.NAMESPACE_URL, model.fingerprint + "\0".join(texts[start : start + 256]))
+        file = Path(folder) / f"{key}.npy"
+        if not file.is_file():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            np.save(file, model.embed(texts[start : start + 256]))
+        parts.append(np.load(file))
+    return np.concatenate(parts)
+
+
+def rankers(pool: Pool, settings: Any, model: Any, store: Any) -> dict[str, Ranker]:
+    """Every way to search, by its name in the table."""
+    from assistant.knowledge.search import Plan, find
+
+    alpha = settings.knowledge.alpha
+    plans = {
+        "BM25": Plan(0.0),
+        "vectors": Plan(1.0),
+        BASE: Plan(alpha),
+        "hybrid + MMR 0.3": Plan(alpha, diversity=0.3),
+        "hybrid + rewriting": Plan(alpha, rewrite=True),
+        "hybrid + decomposition": Plan(alpha, decompose=True),
+    }
+
+    def ranker(plan: Plan) -> Ranker:
+        return lambda question: [hit.chunk.chunk_id for hit in find(store, model, pool.name, question, K, plan)]
+
+    return {"TF-IDF": _tfidf(pool)} | {name: ranker(plan) for name, plan in plans.items()}
+
+
+def _tfidf(pool: Pool) -> Ranker:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    from assistant.knowledge.indexing import embedded_text
+
+    maker = TfidfVectorizer(sublinear_tf=True)
+    matrix = maker.fit_transform([embedded_text(chunk) for chunk in pool.chunks])
+
+    def rank(question: str) -> list[str]:
+        scores = (matrix @ maker.transform([question]).T).toarray().ravel()
+        return [pool.chunks[place].chunk_id for place in np.argsort(-scores, kind="stable")[:K]]
+
+    return rank
+
+
+def ndcg(found: list[str], gold: set[str]) -> float:
+    """nDCG@10 with gain 1 for each relevant chunk."""
+    gains = sum(1 / np.log2(place + 2) for place, name in enumerate(found[:K]) if name in gold)
+    return float(gains / sum(1 / np.log2(place + 2) for place in range(min(K, len(gold)))))
+
+
+def _row(
+    pool: Pool, name: str, found: list[list[str]], gold: list[set[str]], base: Any, milliseconds: float
+) -> dict[str, Any]:
+    own = np.array([ndcg(ids, right) for ids, right in zip(found, gold, strict=True)])
+    low, high = _interval(own - base)
+    recalls = {
+        f"recall@{k}": round(float(np.mean([len(set(ids[:k]) & right) / min(len(right), k) for ids, right in
+                                            zip(found, gold, strict=True)])), 4)
+        for k in (3, K)
+    }  # fmt: skip
+    return {
+        "set": pool.name,
+        "chunks": len(pool.chunks),
+        "questions": len(gold),
+        "name": name,
+        "ndcg": round(float(own.mean()), 4),
+        **recalls,
+        "difference": round(float((own - base).mean()), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "milliseconds": round(milliseconds, 1),
+    }
+
+
+def _interval(differences: Any, times: int = 5000) -> tuple[float, float]:
+    """95 % of the bootstrap's means, the same for the same numbers."""
+    chance = np.random.default_rng(13)
+    means = differences[chance.integers(0, len(differences), (times, len(differences)))].mean(axis=1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def page(report: dict[str, Any]) -> str:
+    """The report as the page of the documentation."""
+    lines = [
+        "# How well passages are found",
+        "",
+        f"`python bench/retrieval.py --write docs/retrieval-quality.md` made this page: {report['store']}, "
+        f"`{report['model']}`, chunks of {report['chunk_tokens']} tokens, `knowledge.alpha` {report['alpha']}. "
+        "The share of the vectors was chosen on these same sets except `kb_docs`: it is tuned on what it is shown "
+        "with. Differences are those of nDCG@10 to the hybrid on the same questions, with the 95 % interval of a "
+        "paired bootstrap. `bench/retrieval_sets.py` says what the sets are; recall@k is the share of the relevant "
+        "chunks, of at most k, among the first k.",
+    ]
+    for name in dict.fromkeys(row["set"] for row in report["rows"]):
+        rows = [row for row in report["rows"] if row["set"] == name]
+        lines += ["", f"## {name}: {rows[0]['questions']} questions over {rows[0]['chunks']} chunks", ""]
+        lines += ["| search | nDCG@10 | recall@3 | recall@10 | difference to the hybrid |", "|---|---:|---:|---:|---:|"]
+        for row in rows:
+            apart = "" if row["name"] == BASE else f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+            figures = f"{row['ndcg']:.3f} | {row['recall@3']:.3f} | {row['recall@10']:.3f}"
+            lines.append(f"| {row['name']} | {figures} | {apart} |")
+    below = report["below"] or ["The hybrid is at or above both of its halves on every set."]
+    return "\n".join([*lines, "", *below]) + "\n"
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    raise SystemExit(main())
