@@ -10,6 +10,7 @@ from typing import Literal
 from graphs.answer import Path, RouteDecision
 from graphs.calculator import calculate, find_arithmetic
 from graphs.context import Context
+from graphs.tasks import find_task
 from graphs.words import coverage, words
 
 Kind = Literal["arithmetic", "task", "self", "talk", "question"]
@@ -75,7 +76,7 @@ def kind_of(message: str) -> Kind:
     expression = find_arithmetic(text)
     if expression and calculate(expression) is not None:
         return "arithmetic"
-    if _TASK.search(text[:200]) and _has_payload(text):
+    if find_task(text) or (_TASK.search(text[:200]) and _has_payload(text)):
         return "task"
     if _SELF.search(text) and len(words(text)) <= 8:
         return "self"
