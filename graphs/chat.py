@@ -11,8 +11,10 @@ from typing import Any, Literal
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
 
 from graphs.context import Context
+from graphs.nodes.correct import correct, may_correct
 from graphs.nodes.on_text import ON_TEXT, work_on_text
 from graphs.nodes.respond import answer_directly, answer_from_passages, read
 from graphs.nodes.route import NEEDS_DOCUMENTS, receive, rephrase_question, route
@@ -33,9 +35,16 @@ def after_route(state: ChatState) -> Literal["read", "approve", "clarify", "answ
     return "approve" if path == "tools" else "answer_directly"
 
 
-def after_read(state: ChatState) -> Literal["answer_from_passages", "abstain"]:
-    """Without a passage that answers there is nothing to write from."""
-    return "answer_from_passages" if any(item["kept"] for item in state["evidence"]) else "abstain"
+def after_read(state: ChatState, runtime: Runtime[Context]) -> Literal["answer_from_passages", "correct", "abstain"]:
+    """Without a passage that answers there is nothing to write from: search again, and at last give up."""
+    if any(item["kept"] for item in state["evidence"]):
+        return "answer_from_passages"
+    return "correct" if may_correct(state, runtime.context) else "abstain"
+
+
+def after_verify(state: ChatState) -> Literal["answer_from_passages", "finish"]:
+    """An answer that its evidence does not support is tried once more on the path that was chosen next."""
+    return "finish" if state["answer"] else "answer_from_passages"
 
 
 def after_draft(state: ChatState) -> Literal["abstain", "finish"]:
@@ -60,13 +69,15 @@ def build_chat_graph(
     graph.add_edge("rephrase_question", "route")
     graph.add_conditional_edges("route", after_route)
     graph.add_conditional_edges("read", after_read)
+    graph.add_node("correct", correct)
+    graph.add_conditional_edges("correct", after_read)
     graph.add_edge("answer_from_passages", "verify")
     graph.add_conditional_edges("answer_directly", after_draft)
     graph.add_conditional_edges("work_on_text", after_draft)
     graph.add_edge("approve", "use_tools")
     graph.add_conditional_edges("use_tools", after_draft)
     graph.add_edge("clarify", "finish")
-    graph.add_edge("verify", "finish")
+    graph.add_conditional_edges("verify", after_verify)
     graph.add_edge("abstain", "finish")
     graph.add_edge("finish", END)
     return graph.compile(checkpointer=checkpointer)

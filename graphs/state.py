@@ -46,6 +46,10 @@ class ChatState(TurnInput, total=False):
     """A use of a tool that lacks something the user is asked for."""
     timing: dict[str, float]
     notices: list[str]
+    searches: list[str]
+    """What was searched for after the first search found nothing that answers."""
+    left: list[str]
+    """The paths that were left because their answer was not supported."""
     steps: list[dict[str, Any]]
     """What was tried on the way (`Step`)."""
     answer: dict[str, Any]

@@ -11,7 +11,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langgraph.runtime import Runtime
 
 from graphs.answer import Evidence, Example, Passage, PromptRef
-from graphs.context import Context
+from graphs.context import Context, Reading
+from graphs.effort import PLANS
 from graphs.events import Status, Token
 from graphs.evidence import weigh
 from graphs.memory import AGREEMENT_BAR, agreement
@@ -24,6 +25,8 @@ from graphs.words import first_repeat
 
 _STOP = ["\nQuestion:", "\nPassage"]
 """The prompt's own labels: a small model that writes one has begun to make up the next turn."""
+QUOTED = "quotation"
+"""What stands for the model of an answer no model wrote."""
 MEMORY_NOTICE = "From the model's own memory; not checked against any source."
 
 
@@ -33,11 +36,7 @@ def read(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     passages = [Passage(**passage) for passage in state["passages"]]
     if passages:
         emit(Status(text=f"reading {len(passages)} passages"))
-    question = state["standalone"]
-    if context.reader is not None:
-        readings = context.reader.read(question, [passage.text for passage in passages])
-    else:
-        readings = read_by_meaning(question, passages, context.encoder)
+    readings = read_passages(state["standalone"], passages, context)
     evidence = weigh(passages, readings, context.limits.refuse, context.limits.prompt_passages)
     return {
         "evidence": [item.model_dump() for item in evidence],
@@ -46,13 +45,25 @@ def read(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     }
 
 
+def read_passages(question: str, passages: Sequence[Passage], context: Context) -> list[Reading]:
+    """One reading for each passage, by the trained reader or, where there is none, by meaning."""
+    if not passages:
+        return []
+    if context.reader is not None:
+        return context.reader.read(question, [passage.text for passage in passages])
+    return read_by_meaning(question, passages, context.encoder)
+
+
 def answer_from_passages(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Write an answer from the kept passages."""
+    """Write an answer from the kept passages; where the user wants it quick, leave them to be quoted."""
+    if not PLANS[runtime.context.limits.effort].own_words:
+        return {"draft": {"text": "", "model": QUOTED}}
     kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
-    system, prompt = load_prompt("passages")
+    few_shot = state["decision"]["path"] == "few_shot"
+    text, prompt = load_prompt("passages_few_shot" if few_shot else "passages")
     shown = "\n\n".join(f"[{number}] {passage.text}" for number, passage in enumerate(kept, 1))
     question = f"{shown}\n\nQuestion: {state['standalone']}"
-    return write(state, runtime.context, [SystemMessage(system), HumanMessage(question)], prompt)
+    return write(state, runtime.context, [*with_examples(text), HumanMessage(question)], prompt)
 
 
 def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:

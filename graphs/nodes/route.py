@@ -35,6 +35,8 @@ def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         "standalone": state["question"],
         "task": task.model_dump() if task else {},
         "steps": [],
+        "searches": [],
+        "left": [],
         "passages": [],
         "evidence": [],
         "readings": [],

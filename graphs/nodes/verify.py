@@ -9,40 +9,90 @@ from typing import Any
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
-from graphs.answer import Answer, Evidence, Passage, RouteDecision, Step, Timing, Usage
+from graphs.answer import Answer, Evidence, Passage, Path, RouteDecision, Step, Timing, Usage
 from graphs.context import Context, Reading
+from graphs.effort import PLANS
 from graphs.events import Status
 from graphs.evidence import answers, bar, cite, complete, quote
 from graphs.links import addresses, apply, edits, moved
-from graphs.nodes.common import MARKER, elapsed, emit
+from graphs.nodes.common import MARKER, elapsed, emit, step
 from graphs.state import ChatState
 
 OWN_WORDS_BAR = (0.5, 1.0)
 """How well the weakest sentence must be supported for the model's own words to stand, at `refuse` 0 and 1."""
 
 
+FROM_PASSAGES: tuple[Path, ...] = ("tuned_rag", "rag", "few_shot")
+"""The paths that can write from passages that were found."""
 _HEADING = re.compile(r"^#{1,6}\s.*$", re.MULTILINE)
 """Headings a small model copied along with a passage."""
 
 
 def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Cite a supported draft; quote the best passage instead of one that is not."""
+    """Cite a supported draft; else try the next path once, else quote the best passage, else say it is not known."""
     since, context, draft = time.time(), runtime.context, state["draft"]
     text = _HEADING.sub("", MARKER.sub("", draft["text"])).strip()
     if draft.get("stopped"):
         return {"answer": {"text": text, "stopped": True}}
     kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
     emit(Status(text="checking the answer against its sources"))
-    text = complete(text, kept)
-    grounding = context.checker.check(text, _texts(kept))
     best_passage, best_reading = _best(state)
+    supported = _supported(text, kept, best_reading, context, state) if text else None
+    if supported is not None:
+        return supported | {"timing": elapsed(state, "verify", since)}
+    following = next_path(state, context) if text else None
+    if following is not None:
+        return _leave(state, following) | {"timing": elapsed(state, "verify", since)}
+    steps = state["steps"]
+    if text:
+        steps = step(state, "quote", "the model's own words are not supported, so quoting the best passage")
+    part = _quotation(best_passage, best_reading, context)
+    return {"answer": part, "steps": steps, "timing": elapsed(state, "verify", since)}
+
+
+def _supported(
+    text: str, kept: list[Passage], reading: Reading, context: Context, state: ChatState
+) -> dict[str, Any] | None:
+    """The draft with its citations, without the sentences nothing supports; None where too little of it stands."""
+    text, steps = complete(text, kept), state["steps"]
+    evidence = _texts(kept)
+    grounding = context.checker.check(text, evidence)
+    if grounding.label == "partly":
+        left_out = [one.text for one in grounding.sentences if not one.supported]
+        text = " ".join(one.text for one in grounding.sentences if one.supported)
+        grounding = context.checker.check(text, evidence)
+        steps = step(state, "take_back", f"taking back what no source supports: {' '.join(left_out)}")
     sure = grounding.label == "supported" and grounding.score >= bar(OWN_WORDS_BAR, context.limits.refuse)
-    if sure and answers(text, best_reading):
-        text, citations, grounding = cite(text, grounding, kept)
-        part = {"text": text, "citations": [c.model_dump() for c in citations], "grounding": grounding.model_dump()}
-    else:
-        part = _quotation(best_passage, best_reading, context)
-    return {"answer": part, "timing": elapsed(state, "verify", since)}
+    if not sure or not answers(text, reading):
+        return None
+    text, citations, grounding = cite(text, grounding, kept)
+    part = {"text": text, "citations": [c.model_dump() for c in citations], "grounding": grounding.model_dump()}
+    return {"answer": part, "steps": steps}
+
+
+def next_path(state: ChatState, context: Context) -> Path | None:
+    """The likeliest path not tried yet that can write from the same passages, where the user's effort allows one."""
+    plan = PLANS[context.limits.effort]
+    decision = RouteDecision(**state["decision"])
+    if decision.forced or len(state["left"]) >= plan.next_paths:
+        return None
+    tried = {*state["left"], decision.path}
+    open_paths = [path for path in FROM_PASSAGES if path in decision.scores and path not in tried]
+    likely = [path for path in open_paths if decision.scores[path] >= plan.next_bar * decision.confidence]
+    return max(likely, key=lambda path: decision.scores[path], default=None)
+
+
+def _leave(state: ChatState, following: Path) -> dict[str, Any]:
+    """Leave the path whose answer is not supported; the decision says so."""
+    decision = RouteDecision(**state["decision"])
+    told = f"the answer on the path {decision.path} is not supported, so trying {following}"
+    reason = f"{decision.reason} That answer was not supported, so the next path was tried."
+    changed = {"path": following, "reason": reason, "confidence": decision.scores.get(following, 0.0)}
+    return {
+        "decision": decision.model_copy(update=changed).model_dump(),
+        "left": [*state["left"], decision.path],
+        "steps": step(state, "next_path", told),
+    }
 
 
 def _texts(passages: list[Passage]) -> list[str]:
@@ -115,9 +165,10 @@ def _nothing_found(state: ChatState, context: Context) -> str:
     if not titles:
         return f"I don't know: a search of {context.corpus.documents} documents found nothing on this."
     nearest = ", ".join(f"“{title}”" for title in titles)
+    again = f" {len(state['searches']) + 1} times" if state["searches"] else ""
     return (
-        f"I don't know. I searched {context.corpus.documents} documents, and none of the {len(state['passages'])} "
-        f"passages I found answers this. The nearest are in {nearest}."
+        f"I don't know. I searched {context.corpus.documents} documents{again}, and none of the "
+        f"{len(state['passages'])} passages I found answers this. The nearest are in {nearest}."
     )
 
 
