@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from assistant.checking import check_text
 from assistant.records import Consent, Request, Vote
 from graphs.errors import NotFoundError, UsageError
 from graphs.events import Failed, Final
@@ -242,6 +243,8 @@ OPERATIONS: dict[str, Operation] = {
     "ask": ask,
     "approve": approve,
     "ingest": ingest,
+    "check": _at_once(check_text),
+    "paths": _at_once(lambda assistant, _: assistant.paths()),
     "threads/list": _at_once(_threads_list),
     "threads/show": _at_once(_threads_show),
     "threads/rename": _at_once(_threads_rename),

@@ -26,7 +26,7 @@ def answer_all(run: Run, batch: Path, out: Path, asked: dict[str, Any], as_json:
     if len(waiting) < len(samples):
         say(f"{len(samples) - len(waiting)} of {len(samples)} are answered already")
     started, failed = time.monotonic(), 0
-    with _appending(out) as file:
+    with appending(out) as file:
         for number, sample in enumerate(waiting, start=1):
             row = _answer(run, sample, asked)
             failed += "error" in row
@@ -82,7 +82,8 @@ def _answer(run: Run, sample: Sample, asked: dict[str, Any]) -> dict[str, Any]:
     return {"id": sample.id, **result["answer"], "store": result["store"]}
 
 
-def _appending(out: Path) -> Any:
+def appending(out: Path) -> Any:
+    """`out`, open for more lines. Raises `StorageError`."""
     try:
         return out.open("a", encoding="utf-8")
     except OSError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from assistant.cli import eval_perplexity
+from assistant.cli import eval_lm, eval_perplexity
 
 app = typer.Typer(help="Measure models, answers and paths, and compare them.", no_args_is_help=True)
 app.command("perplexity")(eval_perplexity.perplexity)
+app.command("lm-eval")(eval_lm.lm_eval)

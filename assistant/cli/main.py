@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from assistant.cli import approve, ask, chat, doctor, evaluate, examples, ingest, knowledge, models, serve, train
+from assistant.cli import (
+    advise,
+    approve,
+    ask,
+    chat,
+    check,
+    doctor,
+    evaluate,
+    examples,
+    ingest,
+    knowledge,
+    models,
+    serve,
+    train,
+)
 from assistant.cli.output import INTERRUPTED, put, report, say
 from graphs.errors import CrossroadsError, UsageError
 
@@ -44,6 +58,7 @@ def crossroads(
 
 app.command("serve")(serve.serve)
 app.command("ask")(ask.ask)
+app.command("check")(check.check)
 app.command("chat")(chat.chat)
 app.command("approve")(approve.approve)
 app.command("ingest")(ingest.ingest)
@@ -52,6 +67,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(examples.app, name="examples")
 app.add_typer(evaluate.app, name="eval")
 app.command("train")(train.train)
+app.command("advise")(advise.advise)
 app.command("doctor")(doctor.doctor)
 
 

@@ -27,7 +27,10 @@ def _walk(command: object, name: str) -> Iterator[tuple[str, set[str]]]:
             yield from _walk(value, f"{name} {key}")
         return
     parameters = getattr(command, "params", [])
-    yield name, {option for item in parameters for option in item.opts if option.startswith("--")}
+    yield (
+        name,
+        {option for item in parameters for option in (*item.opts, *item.secondary_opts) if option.startswith("--")},
+    )
 
 
 def sections() -> dict[str, str]:
