@@ -24,6 +24,7 @@ QUICK = {
     "memory": ["--questions", "10"],
     "evidence": [],
     "retrieval": ["--sets", "own_docs", "--most", "20"],
+    "hostile": [],
 }
 """The scripts, and what makes each a dry run."""
 

@@ -159,12 +159,21 @@ def _folder(folder: Path) -> Iterator[tuple[str, _Item | DocumentError]]:
             path = Path(place) / name
             if not name.startswith(".") and path.suffix.lower() in READABLE:
                 found += 1
-                yield str(path), _Item(str(path), path)
+                yield str(path), _Item(str(path), path) if _inside(path, folder) else _leads_out(path)
     for error in errors:
         yield str(error.filename), _unreadable(str(error.filename), error)
     if not found and not errors:
         kinds = " ".join(sorted(READABLE))
         yield str(folder), DocumentError(f"{str(folder)!r} holds no document.", f"Readable are {kinds}.")
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """Whether a file is in the folder itself: a link in a folder somebody else packed may lead to any file there is."""
+    return not path.is_symlink() or path.resolve().is_relative_to(folder)
+
+
+def _leads_out(path: Path) -> DocumentError:
+    return DocumentError(f"{str(path)!r} is a link that leads out of its folder.", "Name the file itself to load it.")
 
 
 def _read_file(path: Path, name: str, max_mb: int) -> bytes:

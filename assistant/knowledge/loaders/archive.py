@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from graphs.errors import DocumentError
@@ -20,8 +21,10 @@ _PIECE = 2**18
 _SAVE_AGAIN = "Open it in the program it was made with and save it again."
 
 
-def open_archive(data: bytes, name: str, called: str) -> zipfile.ZipFile:
-    """The archive, once nothing in it looks like an attack.
+def open_archive(
+    data: bytes, name: str, called: str, look: Callable[[zipfile.ZipFile], None] | None = None
+) -> zipfile.ZipFile:
+    """The archive, once nothing in it looks like an attack. `look` may refuse it before its XML is looked at.
 
     Raises `DocumentError` for a damaged archive, for names that lead out of it, for what unpacks to far too much, and
     for XML with entities, too deep or too large. Reading a member never goes beyond the size checked here.
@@ -29,6 +32,8 @@ def open_archive(data: bytes, name: str, called: str) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         _check_members(archive, name)
+        if look is not None:
+            look(archive)
         for member in archive.infolist():
             if member.filename.lower().endswith((".xml", ".rels", ".opf", ".ncx")):
                 _check_xml(archive, member, name, called)

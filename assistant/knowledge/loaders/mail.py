@@ -20,11 +20,15 @@ _FORMAT = BY_NAME["email"]
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 _MOST_PARTS = 200
 _MOST_DEPTH = 12
+_MOST_LINES = 2_000
+"""That may be boundaries between parts: counted before the parser, which is slow at them, sees any."""
 _CURE = "Open it in a mail program and save it again, or save its text."
 
 
 def load(data: bytes, name: str) -> Loaded:
     """Headers, the body as plain text where it has one, else its HTML as text, and the names of attachments."""
+    if data.count(b"\n--") > _MOST_LINES or data.lower().count(b"multipart/") > 2 * _MOST_DEPTH:
+        raise _too_many(name)
     try:
         message = email.message_from_bytes(data, policy=email.policy.default)
         if not isinstance(message, EmailMessage):
@@ -56,12 +60,16 @@ def _leaves(message: EmailMessage, name: str) -> Iterator[EmailMessage]:
         part, depth = waiting.pop(0)
         seen += 1
         if seen > _MOST_PARTS or depth > _MOST_DEPTH:
-            message_ = f"{name!r} has more than {_MOST_PARTS} parts, or parts nested more than {_MOST_DEPTH} deep."
-            raise DocumentError(message_, "Save the parts you need as files and ingest those.")
+            raise _too_many(name)
         if part.is_multipart() and part.get_content_disposition() != "attachment":
             waiting = [*((child, depth + 1) for child in part.iter_parts()), *waiting]
         else:
             yield part
+
+
+def _too_many(name: str) -> DocumentError:
+    message = f"{name!r} has more than {_MOST_PARTS} parts, or parts nested more than {_MOST_DEPTH} deep."
+    return DocumentError(message, "Save the parts you need as files and ingest those.")
 
 
 def _body(parts: list[EmailMessage]) -> str:

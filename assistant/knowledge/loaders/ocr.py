@@ -15,6 +15,8 @@ _DOTS = 150
 """Dots an inch: RapidOCR reads print of ten points at this size."""
 _MOST_PIXELS = 3_000
 """On the longer side: a page may claim to be as large as a house."""
+MOST_PIXELS = 60_000_000
+"""A page scanned at 800 dots an inch; larger pictures are bombs, and are not unpacked."""
 _SURE = 0.5
 
 

@@ -78,11 +78,11 @@ def _read(document: Any, name: str, recognize: bool) -> Loaded:
     for number in range(1, len(document) + 1):
         page = document[number - 1]
         text = _text_of(page)
-        if not text.strip() and _has_picture(page):
-            if recognize:
-                text = ocr.read_page(page)
-            else:
-                scanned.append(number)
+        pixels = 0 if text.strip() else _pixels(page)
+        if pixels and recognize and pixels <= ocr.MOST_PIXELS:
+            text = ocr.read_page(page)
+        elif pixels:
+            scanned.append(number)
         page.close()
         texts.append(text)
     if not any(text.strip() for text in texts):
@@ -111,10 +111,12 @@ def _text_of(page: Any) -> str:
         text_page.close()
 
 
-def _has_picture(page: Any) -> bool:
+def _pixels(page: Any) -> int:
+    """How many pixels the pictures on a page have, as the file says: none is unpacked for it."""
     from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
-    return any(True for _ in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE], max_depth=3))
+    sizes = [picture.get_px_size() for picture in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE], max_depth=3)]
+    return sum(width * height for width, height in sizes)
 
 
 def _outline(document: Any) -> list[str]:

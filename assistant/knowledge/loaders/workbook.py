@@ -18,7 +18,7 @@ from graphs.errors import DocumentError
 
 _FORMAT = BY_NAME["xlsx"]
 _MOST_CELLS = 400_000
-_MOST_ROWS = 1_048_576
+_MOST_ROWS = 200_000
 
 
 def load(data: bytes, name: str) -> Loaded:
@@ -45,11 +45,7 @@ def read(data: bytes, name: str) -> list[Sheet]:
 def _open(data: bytes, name: str) -> Any:
     import openpyxl
 
-    archive = open_archive(data, name, _FORMAT.called)
-    cells = sum(_cells(archive, member) for member in archive.namelist() if member.startswith("xl/worksheets/"))
-    if cells > _MOST_CELLS:
-        message = f"{name!r} has {cells:,} cells, more than the {_MOST_CELLS:,} a workbook may have here."
-        raise DocumentError(message, "Export its sheets as .csv and ingest those.")
+    open_archive(data, name, _FORMAT.called, lambda archive: _check_size(archive, name))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -57,6 +53,13 @@ def _open(data: bytes, name: str) -> Any:
     except (KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, OSError) as error:
         cure = "Open it in Excel or LibreOffice and save it again."
         raise DocumentError(f"{name!r} is a damaged Excel workbook: {error}.", cure) from None
+
+
+def _check_size(archive: zipfile.ZipFile, name: str) -> None:
+    cells = sum(_cells(archive, member) for member in archive.namelist() if member.startswith("xl/worksheets/"))
+    if cells > _MOST_CELLS:
+        message = f"{name!r} has {cells:,} cells, more than the {_MOST_CELLS:,} a workbook may have here."
+        raise DocumentError(message, "Export its sheets as .csv and ingest those.")
 
 
 def _cells(archive: zipfile.ZipFile, member: str) -> int:
@@ -72,19 +75,20 @@ def _cells(archive: zipfile.ZipFile, member: str) -> int:
 
 def _sheets(book: Any, name: str) -> list[Sheet]:
     try:
-        sheets = [Sheet(sheet.title, list(_rows(sheet))) for sheet in book.worksheets]
+        sheets = [Sheet(sheet.title, list(_rows(sheet, name))) for sheet in book.worksheets]
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         cure = "Open it in Excel or LibreOffice and save it again."
         raise DocumentError(f"{name!r} is a damaged Excel workbook: {error}.", cure) from None
     return [sheet for sheet in sheets if any(written(cell) for row in sheet.rows for cell in row)]
 
 
-def _rows(sheet: Any) -> Iterator[list[Cell]]:
+def _rows(sheet: Any, name: str) -> Iterator[list[Cell]]:
     sheet.reset_dimensions()  # what the file claims about its size may be wrong, or a bomb
     empty = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True)):
         if number >= _MOST_ROWS:
-            return
+            message = f"{name!r} has more than {_MOST_ROWS:,} rows on its sheet {sheet.title!r}."
+            raise DocumentError(message, "Export that sheet as .csv and ingest it.")
         cells = list(row)
         while cells and cells[-1] is None:
             cells.pop()
