@@ -180,6 +180,7 @@ class Assistant:
                 self.documentation.get()
             except CrossroadsError as error:
                 self.resources.tell(f"documentation: {error}")
+            self.knowledge.work_in_background()
         self.warmed.set()
 
     def _check(self, request: Request) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -64,13 +64,20 @@ def approve(assistant: Assistant, arguments: Arguments, cancel: threading.Event)
 
 
 def ingest(assistant: Assistant, arguments: Arguments, cancel: threading.Event) -> Steps:
-    """Documents in; an event for each step of each source, then the report."""
+    """Documents in; an event for each step of each source, then the report. In the background: the job, at once."""
     steps: _Relay = _Relay()
     sources = [str(source) for source in arguments["sources"]]
     collection = str(arguments.get("collection", ""))
 
+    follow = bool(arguments.get("follow"))
+    if arguments.get("background"):
+        return asdict(assistant.knowledge.enqueue(sources, collection, follow=follow))
+
+    gone = [str(path) for path in arguments.get("gone", ())]
+
     def work() -> Any:
-        return assistant.knowledge.ingest(sources, collection, steps.tell, cancel)
+        report = assistant.knowledge.ingest(sources, collection, steps.tell, cancel, follow=follow)
+        return replace(report, deleted=report.deleted + len(assistant.knowledge.forget(gone, collection)))
 
     report = yield from steps.run(work, cancel)
     return asdict(report)
@@ -198,6 +205,16 @@ def _knowledge_search(assistant: Assistant, arguments: Arguments) -> Any:
     return {"hits": [_hit(hit) for hit in hits]}
 
 
+def _knowledge_jobs(assistant: Assistant, arguments: Arguments) -> Any:
+    """The jobs, after cancelling or repeating the one that is named for it."""
+    jobs = assistant.knowledge.jobs
+    if arguments.get("cancel"):
+        jobs.cancel(str(arguments["cancel"]))
+    if arguments.get("retry"):
+        jobs.retry(str(arguments["retry"]))
+    return {"jobs": [asdict(job) for job in jobs.list()[:100]]}
+
+
 def _hit(hit: Hit) -> dict[str, Any]:
     return {**asdict(hit.chunk), "score": hit.score, "similarity": hit.similarity, "words": hit.words}
 
@@ -260,6 +277,7 @@ OPERATIONS: dict[str, Operation] = {
     "knowledge/delete": _at_once(_knowledge_delete),
     "knowledge/stats": _at_once(_knowledge_stats),
     "knowledge/search": _at_once(_knowledge_search),
+    "knowledge/jobs": _at_once(_knowledge_jobs),
 }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.config import Settings
 from assistant.knowledge.catalogue import Catalogue
+from assistant.knowledge.jobs import Jobs
 from assistant.knowledge.types import DocumentInfo, StoredDocument, StoreStats
 from assistant.resources import Lazy
 from graphs.errors import CrossroadsError, NotFoundError
@@ -36,6 +37,11 @@ class Shelf:
     def collections(self) -> list[str]:
         """The collections that hold documents, and the default one."""
         return sorted({*self._catalogue.counts(), self._settings.knowledge.collection})
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is being loaded and what was."""
+        return Jobs(self._catalogue.engine)
 
     def stats(self) -> StoreStats:
         """What the store is and what is loaded; the address only of a store that is open."""

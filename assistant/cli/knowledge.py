@@ -115,6 +115,28 @@ def search(
     return 0
 
 
+@app.command("jobs")
+def jobs(
+    cancel: Annotated[str, typer.Option(metavar="ID", help="End this one.", show_default=False)] = "",
+    retry: Annotated[str, typer.Option(metavar="ID", help="Queue this one again.", show_default=False)] = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Show what is being loaded, what waits, and what was loaded; cancel or repeat one.
+
+    Example: crossroads knowledge jobs --cancel 3f2a
+    """
+    result = _run("knowledge/jobs", {"cancel": cancel, "retry": retry}, home, set_)
+    if as_json:
+        put_json(result)
+        return 0
+    for job in result["jobs"]:
+        what = job["error"] or job["current"] or f"{len(job['sources'])} sources, the first {job['sources'][0]}"
+        put(f"{job['job_id'][:8]}  {job['state']:<9}  {job['finished']}/{job['total']}  {job['created']}  {what}")
+    return 0
+
+
 def _pairs(given: list[str]) -> dict[str, str]:
     pairs = {}
     for one in given:

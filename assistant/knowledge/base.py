@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -14,10 +16,12 @@ from langchain_core.embeddings import Embeddings
 from assistant.config import Settings
 from assistant.database import open_database
 from assistant.knowledge.catalogue import Catalogue
+from assistant.knowledge.fetch import is_url
 from assistant.knowledge.filters import Filters
 from assistant.knowledge.formats import format_of
 from assistant.knowledge.indexing import Indexer, identity
 from assistant.knowledge.ingest import Ingest, Listener, Source, Upload
+from assistant.knowledge.jobs import Job, Jobs
 from assistant.knowledge.places import Place, page_at, part_of
 from assistant.knowledge.retriever import KnowledgeRetriever
 from assistant.knowledge.search import Plan, find
@@ -27,13 +31,14 @@ from assistant.knowledge.types import (
     ChunkStore,
     DocumentInfo,
     Hit,
+    IngestProgress,
     IngestReport,
     Page,
     StoredDocument,
     StoreStats,
     Where,
 )
-from graphs.errors import Cancelled, CrossroadsError, NotFoundError, UsageError
+from graphs.errors import BusyError, Cancelled, CrossroadsError, NotFoundError, StoreError, UsageError
 
 __all__ = ["KnowledgeBase", "Upload", "open_knowledge"]
 
@@ -65,6 +70,10 @@ def plan_of(settings: Settings) -> Plan:
     return Plan(knowledge.alpha, knowledge.diversity, knowledge.decompose, knowledge.rewrite, reranker)
 
 
+def _has_files(folder: str) -> bool:
+    return os.path.isdir(folder) and bool(os.listdir(folder))
+
+
 class KnowledgeBase:
     """Documents of one home. Safe under threads; several processes may share the home."""
 
@@ -77,6 +86,8 @@ class KnowledgeBase:
         self.plan = plan_of(settings)
         self._closing = threading.Event()
         self._mending: threading.Thread | None = None
+        self._working: threading.Thread | None = None
+        self.jobs = Jobs(catalogue.engine)
 
     def __enter__(self) -> KnowledgeBase:
         return self
@@ -92,10 +103,99 @@ class KnowledgeBase:
         collection: str = "",
         on_progress: Listener | None = None,
         cancel: threading.Event | None = None,
+        *,
+        follow: bool = False,
     ) -> IngestReport:
-        """Make files, folders, addresses and uploads searchable, one by one. See `ingest.Ingest.run` for errors."""
-        run = Ingest(self.settings, self.indexer, self._collection(collection), on_progress, cancel)
-        return run.run(sources)
+        """Make files, folders, addresses and uploads searchable. See `ingest.Ingest.run` for errors.
+
+        It is a job like every other: `jobs` shows its progress, and it can be cancelled from there. With `follow`,
+        documents are deleted whose files are gone from the folders (or were the files) among the sources.
+        """
+        names = [one.name if isinstance(one, Upload) else str(one) for one in sources]
+        again = not any(isinstance(one, Upload) for one in sources)
+        job = self.jobs.submit(names, self._collection(collection), follow=follow, again=again)
+        report = self.jobs.run(job, lambda _, tell, stop: self._ingest(job, sources, tell, stop), on_progress, cancel)
+        return report or IngestReport()
+
+    def enqueue(self, sources: Sequence[str], collection: str = "", *, follow: bool = False) -> Job:
+        """Put an ingest into the queue: the running service works on it, or the next one that starts."""
+        return self.jobs.submit(sources, self._collection(collection), follow=follow)
+
+    def work(self, ended: threading.Event | None = None) -> int:
+        """Do the jobs nobody works on, one after the other, until there are none. Returns how many were done."""
+        done = 0
+        for job in self.jobs.waiting():
+            if (ended or self._closing).is_set():
+                break
+            done += self._work_on(job)
+        return done
+
+    def work_in_background(self) -> None:
+        """Do waiting jobs beside everything else, those that come later as well, until this is closed."""
+        self._working = threading.Thread(target=self._keep_working, name="knowledge-jobs", daemon=True)
+        self._working.start()
+
+    def _keep_working(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self.work()
+            except CrossroadsError as error:
+                log.warning("A waiting ingest could not be done now: %s", error)
+            self._closing.wait(1.0)
+
+    def _work_on(self, job: Job) -> bool:
+        def work(_: Job, tell: Listener, stop: threading.Event) -> IngestReport:
+            return self._ingest(job, job.sources, tell, stop)
+
+        try:
+            if self.jobs.run(job, work, None, self._closing) is None:
+                return False
+        except (StoreError, BusyError):
+            self.jobs.release(job)  # it waits until the store is back
+            raise
+        if self._closing.is_set():
+            self.jobs.release(job)
+        return True
+
+    def _ingest(self, job: Job, sources: Sequence[Source], tell: Listener, stop: threading.Event) -> IngestReport:
+        run = Ingest(self.settings, self.indexer, job.collection, tell, stop)
+        report = run.run(sources)
+        if job.follow and not stop.is_set():
+            gone = self.follow([str(source) for source in sources], job.collection)
+            report = replace(report, deleted=len(gone))
+            for source in gone:
+                tell(IngestProgress(source, "deleted", "its file is gone", run.finished, run.total))
+        return report
+
+    def follow(self, places: Sequence[str], collection: str = "") -> list[str]:
+        """Delete the documents whose files are gone from these files and folders. Returns their sources.
+
+        A folder that is missing or empty deletes nothing: it may be a disk that is not there now.
+        """
+        safe = []
+        for place in places:
+            path = "" if is_url(place) else str(Path(place).expanduser().resolve())
+            if not path or not os.path.isdir(os.path.dirname(path)):
+                continue
+            if self.catalogue.below(self._collection(collection), path) and not _has_files(path):
+                log.warning("%s is missing or empty, so the documents from it are kept.", path)
+                continue
+            safe.append(path)
+        return self.forget(safe, collection)
+
+    def forget(self, paths: Sequence[str], collection: str = "") -> list[str]:
+        """As `follow`, for files and folders somebody knows to be gone."""
+        name, gone = self._collection(collection), list[str]()
+        for path in paths:
+            known = [info.source for info in self.catalogue.below(name, path)]
+            gone += [source for source in (*known, path) if not os.path.lexists(source)]
+        return [source for source in dict.fromkeys(gone) if self._delete_source(source, name)]
+
+    def _delete_source(self, source: str, collection: str) -> int:
+        with self.indexer.exclusive():
+            tasks = self.catalogue.mark_deleting(source=source, collection=collection)
+            self.indexer.remove(tasks)
+        return len(tasks)
 
     def documents(self, collection: str = "") -> list[DocumentInfo]:
         """The searchable documents; of every collection where none is named."""
@@ -196,6 +296,8 @@ class KnowledgeBase:
         self._closing.set()
         if self._mending is not None:
             self._mending.join()
+        if self._working is not None:
+            self._working.join()
         self.store.close()
         self.catalogue.engine.dispose()
 

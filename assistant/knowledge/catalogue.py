@@ -194,6 +194,19 @@ class Catalogue:
         rows = self._rows(query.where(documents.c.document_id.in_(set(document_ids))))
         return {row.document_id: (row.media_type, tuple(Page(*span) for span in json.loads(row.pages))) for row in rows}
 
+    def same_content(self, collection: str, sha256: str) -> Sequence[DocumentInfo]:
+        """The searchable documents of a collection made from exactly this content."""
+        query = select(*_INFO).where(
+            documents.c.collection == collection, documents.c.sha256 == sha256, documents.c.state == "ready"
+        )
+        return [_info(row) for row in self._rows(query)]
+
+    def below(self, collection: str, folder: str) -> Sequence[DocumentInfo]:
+        """The searchable documents whose source is a file in that folder or below it."""
+        query = select(*_INFO).where(documents.c.collection == collection, documents.c.state == "ready")
+        start = folder.rstrip("/") + "/"
+        return [_info(row) for row in self._rows(query.where(documents.c.source.startswith(start, autoescape=True)))]
+
     def ready(self, document_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are searchable."""
         query = select(documents.c.document_id).where(

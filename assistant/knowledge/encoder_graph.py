@@ -20,10 +20,11 @@ _MASKED = 1e4
 """What a masked position loses before the softmax: enough for every precision, never infinite."""
 
 
-def build(folder: Path, pooling: str) -> openvino.Model:
+def build(folder: Path, pooling: str, *, small: bool = False) -> openvino.Model:
     """The graph `(input_ids, attention_mask) -> unit vectors`, inputs int64 (batch, length), output (batch, hidden).
 
-    `folder` holds `config.json` and `model.safetensors` of a BERT; `pooling` is `mean` or `cls`.
+    `folder` holds `config.json` and `model.safetensors` of a BERT; `pooling` is `mean` or `cls`. `small` keeps the
+    weights of the linear layers in 8 bits with a scale for each output, as OpenVINO's integer kernels want them.
     Raises `KeyError` where a weight is missing.
     """
     import openvino
@@ -31,7 +32,7 @@ def build(folder: Path, pooling: str) -> openvino.Model:
     from safetensors.numpy import load_file
 
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    bert = _Bert(config, load_file(folder / "model.safetensors"))
+    bert = _Bert(config, load_file(folder / "model.safetensors"), small)
     ids = op.parameter([-1, -1], np.int64, name="input_ids")
     mask = op.parameter([-1, -1], np.int64, name="attention_mask")
     keep = op.convert(mask, "f32")
@@ -59,8 +60,8 @@ def _mean(hidden: Any, keep: Any) -> Any:
 class _Bert:
     """The encoder's layers; every method adds nodes and returns the last one."""
 
-    def __init__(self, config: dict[str, Any], weights: dict[str, Any]) -> None:
-        self.config = config
+    def __init__(self, config: dict[str, Any], weights: dict[str, Any], small: bool = False) -> None:
+        self.config, self.small = config, small
         self.weights = {name.removeprefix("bert."): value for name, value in weights.items()}
 
     def encode(self, ids: Any, keep: Any) -> Any:
@@ -105,7 +106,8 @@ class _Bert:
     def _linear(self, hidden: Any, name: str) -> Any:
         from openvino import opset13 as op
 
-        return op.add(op.matmul(hidden, self._weight(f"{name}.weight"), False, True), self._weight(f"{name}.bias"))
+        weight = self._in_eight_bits(f"{name}.weight") if self.small else self._weight(f"{name}.weight")
+        return op.add(op.matmul(hidden, weight, False, True), self._weight(f"{name}.bias"))
 
     def _norm(self, hidden: Any, name: str) -> Any:
         from openvino import opset13 as op
@@ -120,6 +122,14 @@ class _Bert:
         from openvino import opset13 as op
 
         return op.constant(self._array(name))
+
+    def _in_eight_bits(self, name: str) -> Any:
+        from openvino import opset13 as op
+
+        exact = self._array(name)
+        scale = np.maximum(np.abs(exact).max(axis=1, keepdims=True), 1e-12) / 127
+        whole = op.convert(op.constant(np.round(exact / scale).astype(np.int8)), "f32")
+        return op.multiply(whole, op.constant(scale.astype(np.float32)))
 
     @staticmethod
     def _scalar(value: float) -> Any:

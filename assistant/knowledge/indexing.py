@@ -18,7 +18,7 @@ from assistant.database import storage_errors
 from assistant.knowledge.catalogue import Catalogue, Task
 from assistant.knowledge.chunking import Sizes, approximate_token_starts, split
 from assistant.knowledge.originals import Originals
-from assistant.knowledge.types import Chunk, ChunkStore, Loaded, Vectors
+from assistant.knowledge.types import Chunk, ChunkStore, DocumentInfo, Loaded, Vectors
 from graphs.errors import Cancelled, StoreError
 
 VERSION = 2
@@ -99,7 +99,7 @@ class Indexer:
             parts.append(embed(self.embeddings, [embedded_text(chunk) for chunk in batch]))
             if tell is not None:
                 tell(start + len(batch), len(chunks))
-        return np.concatenate(parts)
+        return np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
 
     def add(
         self, collection: str, sha256: str, data: bytes, loaded: Loaded, chunks: list[Chunk], vectors: Vectors
@@ -111,6 +111,19 @@ class Indexer:
             self.originals.keep(data, sha256, loaded.media_type)
             self.catalogue.begin(collection, source, sha256, loaded)
             self._put(collection, document_id, chunks, vectors, known)
+
+    def vectors_of(self, info: DocumentInfo, loaded: Loaded, chunks: Sequence[Chunk]) -> Vectors | None:
+        """The stored vectors of a document, where they are those of `chunks`: same places, titles and headings."""
+        before = self.split(loaded, info.document_id, info.source)
+        same = [(a.start, a.end, embedded_text(a)) for a in before] == [
+            (b.start, b.end, embedded_text(b)) for b in chunks
+        ]
+        if not same or info.title != loaded.title:
+            return None
+        held = self.store.get(info.collection, [chunk.chunk_id for chunk in before])
+        if len(held) != len(before):
+            return None
+        return np.stack([held[chunk.chunk_id][1] for chunk in before])
 
     def remove(self, tasks: Sequence[Task]) -> None:
         """Take documents marked `deleting` out of the store, then out of the catalogue."""

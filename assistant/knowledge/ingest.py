@@ -6,8 +6,11 @@ import os
 import stat
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from assistant.config import Settings
@@ -17,7 +20,17 @@ from assistant.knowledge.indexing import Indexer
 from assistant.knowledge.loaders import READABLE
 from assistant.knowledge.loaders.pool import Pool
 from assistant.knowledge.originals import sha256_of
-from assistant.knowledge.types import Failure, IngestProgress, IngestReport
+from assistant.knowledge.similar import Signature, Similar, signature_of
+from assistant.knowledge.types import (
+    Alike,
+    Chunk,
+    DocumentInfo,
+    Failure,
+    IngestProgress,
+    IngestReport,
+    Loaded,
+    Vectors,
+)
 from graphs.errors import Cancelled, CrossroadsError, DocumentError, StorageError, StoreError
 
 
@@ -31,6 +44,9 @@ class Upload:
 
 Source = str | Path | Upload
 """A path, a folder, an `http(s)://` address, or an upload."""
+
+_TOGETHER = 256
+"""Passages embedded together: enough that batches of like length fill every core."""
 
 Listener = Callable[[IngestProgress], None]
 
@@ -50,6 +66,18 @@ class _Content:
     declared: str = ""
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """A document read, parsed and split; its vectors are still to be made."""
+
+    item: _Item
+    sha256: str
+    data: bytes
+    loaded: Loaded
+    chunks: list[Chunk]
+    signature: Signature
+
+
 @dataclass
 class Ingest:
     """One run over a list of sources."""
@@ -64,57 +92,150 @@ class Ingest:
         self.report = IngestReport()
         self.finished = 0
         self.total = 0
+        self._lock, self._telling = threading.Lock(), threading.Lock()
+        self._similar = Similar(self.indexer.catalogue.engine, self.collection)
+        self._cancel = self.cancel or threading.Event()
 
     def run(self, sources: Sequence[Source]) -> IngestReport:
-        """Every source, in order; stopped by `cancel`, with what was done by then in the report.
+        """Every source; stopped by `cancel`, with what was done by then in the report.
 
+        Files are read and parsed side by side, embedded together, and written while the next ones are embedded.
         Raises `StorageError` and `StoreError`, which would fail every other source too; what is done stays.
         """
         began = time.monotonic()
-        pool = Pool()
         items: dict[str, _Item | DocumentError] = {}
         for source in sources:
             items.update(self._expand(source))
         self.total = len(items)
+        pool = Pool()
         try:
-            for source_name, item in items.items():
-                if self.cancel is not None and self.cancel.is_set():
-                    break
-                self._guarded(source_name, item, pool)
+            with ThreadPoolExecutor(1, thread_name_prefix="ingest-write") as writer:
+                self._work(items, pool, writer)
         except Cancelled:
             pass
         finally:
             pool.close()
         return replace(self.report, seconds=round(time.monotonic() - began, 3))
 
-    def _guarded(self, source: str, item: _Item | DocumentError, pool: Pool) -> None:
+    def _work(self, items: dict[str, _Item | DocumentError], pool: Pool, writer: ThreadPoolExecutor) -> None:
+        group: list[_Prepared] = []
+        writing: Future[None] | None = None
+        for prepared in self._prepared(items, pool):
+            group.append(prepared)
+            if sum(len(one.chunks) for one in group) >= _TOGETHER:
+                writing = self._embed(group, writer, writing)
+                group = []
+        if group and not self._cancel.is_set():
+            writing = self._embed(group, writer, writing)
+        if writing is not None:
+            writing.result()
+
+    def _prepared(self, items: dict[str, _Item | DocumentError], pool: Pool) -> Iterator[_Prepared]:
+        """The documents to be indexed, in order, each read, parsed and split; a few are prepared ahead."""
+        names = iter(items.items())
+        with ThreadPoolExecutor(pool.size, thread_name_prefix="ingest-read") as readers:
+            ahead: deque[tuple[str, Future[_Prepared | None]]] = deque()
+            try:
+                while not self._cancel.is_set():
+                    for name, item in islice(names, 2 * pool.size - len(ahead)):
+                        ahead.append((name, readers.submit(self._prepare, item, pool)))
+                    if not ahead:
+                        return
+                    source, future = ahead.popleft()
+                    prepared = self._guarded(source, future)
+                    if prepared is not None:
+                        yield prepared
+            finally:
+                for _, future in ahead:
+                    future.cancel()
+
+    def _guarded(self, source: str, future: Future[_Prepared | None]) -> _Prepared | None:
         try:
-            if isinstance(item, DocumentError):
-                raise item
-            self._one(item, pool)
-        except (StorageError, StoreError):
+            return future.result()
+        except (StorageError, StoreError, Cancelled):
             raise
         except CrossroadsError as error:
-            failed = (*self.report.failed, Failure(source, str(error)))
-            self.report = replace(self.report, failed=failed)
+            with self._lock:
+                self.report = replace(self.report, failed=(*self.report.failed, Failure(source, str(error))))
             self._finish(source, "failed", str(error))
+            return None
 
-    def _one(self, item: _Item, pool: Pool) -> None:
+    def _prepare(self, item: _Item | DocumentError, pool: Pool) -> _Prepared | None:
+        if isinstance(item, DocumentError):
+            raise item
+        if self._cancel.is_set():
+            raise Cancelled
         content = self._read(item)
         sha256 = sha256_of(content.data)
         indexer, source = self.indexer, item.source
         if indexer.catalogue.is_unchanged(self.collection, source, sha256, indexer.indexed):
-            self.report = replace(self.report, unchanged=self.report.unchanged + 1)
+            with self._lock:
+                self.report = replace(self.report, unchanged=self.report.unchanged + 1)
             self._finish(source, "unchanged")
-            return
-        loaded = pool.load(content.data, source, content.declared, self.cancel)
+            return None
+        loaded = pool.load(content.data, source, content.declared, self._cancel)
         self._tell(source, "read", f"{len(loaded.text):,} characters")
         chunks = indexer.split(loaded, document_id_of(self.collection, source, sha256), source)
         self._tell(source, "split", f"{len(chunks)} passages")
-        vectors = indexer.embed(chunks, self.cancel, lambda done, total: self._embedded(source, done, total))
-        indexer.add(self.collection, sha256, content.data, loaded, chunks, vectors)
-        self.report = replace(self.report, documents=self.report.documents + 1, chunks=self.report.chunks + len(chunks))
-        self._finish(source, "done", f"{len(chunks)} passages")
+        return _Prepared(item, sha256, content.data, loaded, chunks, signature_of(loaded.text))
+
+    def _embed(
+        self, group: Sequence[_Prepared], writer: ThreadPoolExecutor, before: Future[None] | None
+    ) -> Future[None]:
+        """Vectors for a group of documents; writing them begins, after the group before is written."""
+        known = [self._before(one) for one in group]
+        fresh = [chunk for one, old in zip(group, known, strict=True) if old is None for chunk in one.chunks]
+        vectors = self.indexer.embed(fresh, self._cancel, lambda done, _: self._embedded(group, done))
+        if before is not None:
+            before.result()
+        place, jobs = 0, list[tuple[_Prepared, Vectors, str]]()
+        for one, old in zip(group, known, strict=True):
+            if old is None:
+                jobs.append((one, vectors[place : place + len(one.chunks)], ""))
+                place += len(one.chunks)
+            else:
+                jobs.append((one, old[1], old[0].source))
+        return writer.submit(self._write, jobs)
+
+    def _before(self, one: _Prepared) -> tuple[DocumentInfo, Vectors] | None:
+        """The same content under the name of a file that is gone, with its vectors: the file was moved."""
+        for info in self.indexer.catalogue.same_content(self.collection, one.sha256):
+            if one.item.path is None or info.source == one.item.source or os.path.lexists(info.source):
+                continue
+            vectors = self.indexer.vectors_of(info, one.loaded, one.chunks)
+            if vectors is not None:
+                return info, vectors
+        return None
+
+    def _write(self, jobs: Sequence[tuple[_Prepared, Vectors, str]]) -> None:
+        for one, vectors, moved_from in jobs:
+            if self._cancel.is_set():
+                return
+            self.indexer.add(self.collection, one.sha256, one.data, one.loaded, one.chunks, vectors)
+            source = one.item.source
+            if moved_from:
+                with self.indexer.exclusive():
+                    self.indexer.remove(
+                        self.indexer.catalogue.mark_deleting(source=moved_from, collection=self.collection)
+                    )
+            like = None if moved_from else self._similar.nearest(source, one.signature)
+            self._similar.keep(one.chunks[0].document_id, source, one.signature)
+            self._count(one, bool(moved_from), like)
+            told = f"; nearly the same as {like[0]} ({like[1]:.0%})" if like else ""
+            told = f"; was {moved_from}" if moved_from else told
+            self._finish(source, "moved" if moved_from else "done", f"{len(one.chunks)} passages{told}")
+
+    def _count(self, one: _Prepared, moved: bool, like: tuple[str, float] | None) -> None:
+        alike = (Alike(one.item.source, like[0], round(like[1], 3)),) if like else ()
+        with self._lock:
+            now = self.report
+            self.report = replace(
+                now,
+                documents=now.documents + 1,
+                chunks=now.chunks + len(one.chunks),
+                moved=now.moved + moved,
+                similar=(*now.similar, *alike),
+            )
 
     def _read(self, item: _Item) -> _Content:
         if item.path is None:
@@ -137,16 +258,25 @@ class Ingest:
             return {str(source): DocumentError(f"{str(source)!r} cannot be opened: {error}.", "Check the path.")}
         return {str(path): _Item(str(path), path)}
 
-    def _embedded(self, source: str, done: int, total: int) -> None:
-        self._tell(source, "embedded", f"{done} of {total} passages")
+    def _embedded(self, group: Sequence[_Prepared], done: int) -> None:
+        """Tell of the document the embedding has reached."""
+        reached = 0
+        for one in group:
+            reached += len(one.chunks)
+            if done <= reached:
+                break
+        within = len(one.chunks) - (reached - done) if done <= reached else len(one.chunks)
+        self._tell(one.item.source, "embedded", f"{within} of {len(one.chunks)} passages")
 
     def _finish(self, source: str, state: str, detail: str = "") -> None:
-        self.finished += 1
+        with self._lock:
+            self.finished += 1
         self._tell(source, state, detail)
 
     def _tell(self, source: str, state: str, detail: str = "") -> None:
         if self.on_progress is not None:
-            self.on_progress(IngestProgress(source, state, detail, self.finished, self.total))
+            with self._telling:
+                self.on_progress(IngestProgress(source, state, detail, self.finished, self.total))
 
 
 def _folder(folder: Path) -> Iterator[tuple[str, _Item | DocumentError]]:

@@ -69,7 +69,7 @@ def find(
     """The best `k` passages, best first. Raises `StoreError`."""
     asked = rewritten(question) if plan.rewrite else question
     texts = [asked, *(parts(asked) if plan.decompose else [])]
-    vectors = embed(embeddings, texts) if plan.alpha > 0 else np.zeros((len(texts), 1), dtype=np.float32)
+    vectors = embed(embeddings, texts)
     depth = k * DEPTH if plan.diversity or plan.reranker or len(texts) > 1 else k
     lists = [
         store.search(collection, text, vector, depth, plan.alpha, where)

@@ -125,6 +125,16 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Alike:
+    """A document that says nearly the same as one that was there before."""
+
+    source: str
+    like: str
+    share: float
+    """Estimated share of runs of five words they have in common."""
+
+
+@dataclass(frozen=True)
 class IngestReport:
     """What an ingest did."""
 
@@ -133,11 +143,16 @@ class IngestReport:
     unchanged: int = 0
     failed: tuple[Failure, ...] = ()
     seconds: float = 0.0
+    moved: int = 0
+    """Of the documents: those that were loaded before from a file that has since been moved or renamed."""
+    deleted: int = 0
+    """Documents whose files are gone, where the ingest follows deletions."""
+    similar: tuple[Alike, ...] = ()
 
 
 @dataclass(frozen=True)
 class IngestProgress:
-    """One step of an ingest. `state` is one of read, split, embedded, done, unchanged, failed."""
+    """One step of an ingest. `state` is one of read, split, embedded, done, unchanged, moved, deleted, failed."""
 
     source: str
     state: str

@@ -122,6 +122,8 @@ class ListKnowledge:
         collection: str = "",
         on_progress: Callable[[IngestProgress], None] | None = None,
         cancel: Any = None,
+        *,
+        follow: bool = False,
     ) -> IngestReport:
         self._answering()
         for number, source in enumerate(sources, start=1):
@@ -129,6 +131,11 @@ class ListKnowledge:
             if on_progress:
                 on_progress(IngestProgress(source, "done", "", number, len(sources)))
         return IngestReport(documents=len(sources), chunks=len(sources))
+
+    def forget(self, paths: Sequence[str], collection: str = "") -> list[str]:
+        return []
+
+    def work_in_background(self) -> None: ...
 
     def list(self, collection: str = "") -> Any:
         return self.documents(collection)

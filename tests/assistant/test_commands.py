@@ -219,7 +219,7 @@ def test_strange_line_ends_inside_a_sample_are_kept(tmp_path: Path) -> None:
 def test_ingest_prints_the_report(here: Assistant, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "note.md").write_text("The gate is green.", encoding="utf-8")
     assert main.run(["ingest", str(tmp_path / "note.md"), "--json"]) == 0
-    assert set(printed(capsys)) == {"documents", "chunks", "unchanged", "failed", "seconds"}
+    assert set(printed(capsys)) >= {"documents", "chunks", "unchanged", "failed", "seconds"}
 
 
 def test_knowledge_stats_says_which_store(here: Assistant, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,6 +62,12 @@ class FileStore:
         hits = [Hit(Chunk(**chunk), *[float(np.dot(vector, held))] * 2) for chunk, held in rows]
         return sorted(hits, key=lambda hit: -hit.score)[:k]
 
+    def get(self, collection: str, chunk_ids: Sequence[str]) -> dict[str, tuple[Chunk, Vectors]]:
+        rows = self._read().get(collection, {})
+        return {
+            key: (Chunk(**rows[key][0]), np.asarray(rows[key][1], dtype=np.float32)) for key in chunk_ids if key in rows
+        }
+
     def count(self, collection: str) -> int:
         return len(self._read().get(collection, {}))
 

@@ -52,7 +52,7 @@ def test_vectors_are_those_of_torch(folder: Path, embeddings: LocalEmbeddings) -
         hidden = model(**batch).last_hidden_state
     weights = batch["attention_mask"].unsqueeze(-1).float()
     reference = torch.nn.functional.normalize((hidden * weights).sum(1) / weights.sum(1), dim=1).numpy()
-    assert (embeddings.embed(TEXTS) * reference).sum(axis=1).min() >= 0.999
+    assert (embeddings.embed(TEXTS) * reference).sum(axis=1).min() >= 0.99
 
 
 @pytest.mark.models
