@@ -39,6 +39,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         retriever=retriever,
         reader=resources.reader.get(),
         examples=assistant.examples,
+        router=resources.router.get(),
         tuned=resources.chat(models.tuned).get() if models.tuned else None,
         tuned_name=models.tuned,
         given=_given(request.contexts) if request.contexts is not None else None,

@@ -139,6 +139,17 @@ class Examples:
         chosen = pick(np.asarray(vector[0]), vectors, most)
         return [_example(usable[at].chunk, task, kept, near) for at, near in chosen]
 
+    def nearest(self, task: str, text: str) -> float:
+        """Cosine of the nearest example of `task`; 0 where there is none. One search, no reading."""
+        if task not in self.counts():
+            return 0.0
+        from assistant.knowledge.indexing import embed
+
+        knowledge = self._knowledge()
+        vector = embed(knowledge.embeddings, [text])[0]
+        hits = knowledge.store.search(collection(task), text, vector, 1, 1.0)
+        return max((hit.similarity for hit in hits), default=0.0)
+
     def learn(self, question: str, answer: Answer, origin: Origin) -> bool:
         """Keep a good answer as an example; False for one that is none: a refusal, or one that rests on documents.
 

@@ -171,6 +171,18 @@ def _examples_remove(assistant: Assistant, arguments: Arguments) -> Any:
     return {"removed": assistant.examples.remove([str(one) for one in arguments["ids"]])}
 
 
+def _routing_explain(assistant: Assistant, arguments: Arguments) -> Any:
+    from assistant.outcomes import explain
+
+    return explain(assistant, _request(arguments)).model_dump(mode="json")
+
+
+def _routing_outcomes(assistant: Assistant, _: Arguments) -> Any:
+    from assistant.outcomes import own_rows
+
+    return {"rows": list(own_rows(assistant))}
+
+
 def _knowledge_list(assistant: Assistant, arguments: Arguments) -> Any:
     return {"documents": [asdict(info) for info in assistant.knowledge.documents(str(arguments.get("collection", "")))]}
 
@@ -269,6 +281,8 @@ OPERATIONS: dict[str, Operation] = {
     "threads/export": _at_once(_threads_export),
     "feedback/record": _at_once(_feedback_record),
     "feedback/list": _at_once(_feedback_list),
+    "routing/explain": _at_once(_routing_explain),
+    "routing/outcomes": _at_once(_routing_outcomes),
     "examples/add": _at_once(_examples_add),
     "examples/list": _at_once(_examples_list),
     "examples/remove": _at_once(_examples_remove),

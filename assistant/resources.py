@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from assistant.knowledge.base import KnowledgeBase
-    from graphs.context import Checker, Reader
+    from graphs.context import Checker, Reader, Router
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ class Resources:
         self.embeddings: Lazy[Embeddings] = Lazy(self._load_embeddings)
         self.knowledge: Lazy[KnowledgeBase] = Lazy(self._open_knowledge)
         self.checker: Lazy[Checker] = Lazy(self._load_checker)
+        self.router: Lazy[Router | None] = Lazy(self._load_router)
         self.reader: Lazy[Reader | None] = Lazy(self._load_reader)
 
     def chat(self, name: str) -> Lazy[BaseChatModel]:
@@ -185,6 +186,11 @@ class Resources:
         from assistant.evidence import open_checker
 
         return open_checker(self.settings, self.embeddings.get(), self.reader.get())
+
+    def _load_router(self) -> Router | None:
+        from assistant.routing import open_router
+
+        return open_router(self.settings)
 
     def _load_reader(self) -> Reader | None:
         from assistant.evidence import open_reader

@@ -9,6 +9,7 @@ Interrupted, the same command continues. Needs the public data sets (CROSSROADS_
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.mixed_home import mixed_home  # noqa: E402
-from eval.mixed.outcomes import collect  # noqa: E402
+from eval.mixed.outcomes import Outcome, collect, read_outcomes  # noqa: E402
 from eval.mixed.rows import SIZES, mixed  # noqa: E402
 
 PATHS = ("zero_shot", "few_shot", "rag", "tools")
@@ -36,8 +37,19 @@ def main() -> int:
     with mixed_home(options.home.absolute()) as assistant:
         ask = asker(assistant)
         ask(samples[0], "auto")  # loads what is missing
-        collect(samples, options.paths, ask, options.out, _say)
+        answers = options.out.with_suffix(".answers.jsonl")
+        collect(samples, options.paths, ask, answers, _say)
+        _write_rows(assistant, read_outcomes(answers), options.out)
     return 0
+
+
+def _write_rows(assistant: Any, outcomes: list[Outcome], out: Path) -> None:
+    """What the router learns from: beside the outcomes of each request, what is seen of it."""
+    from assistant.outcomes import rows_of
+
+    with out.open("w", encoding="utf-8") as file:
+        for row in rows_of(assistant, outcomes):
+            file.write(json.dumps(row) + "\n")
 
 
 def asker(assistant: Any, **request: Any) -> Any:

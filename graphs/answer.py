@@ -33,6 +33,10 @@ class RouteDecision(Record):
     confidence: float = Field(ge=0, le=1)
     scores: dict[Path, float] = {}
     forced: bool = False
+    learned: bool = False
+    """Whether the scores are chances learned from measured outcomes; else they follow from rules."""
+    seen: dict[str, float] = {}
+    """What the choice was made from (`graphs.seen`); empty where a rule was enough."""
     expected: dict[Path, Expected] = {}
 
 

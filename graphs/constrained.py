@@ -18,6 +18,7 @@ from graphs.words import words
 
 Constrains = Literal["", "grammar", "schema"]
 """What binds a model's words: nothing, `regex` and `json_schema` as keyword arguments, or `json_schema` alone."""
+_SPECIAL = re.compile(r"([\\.^$|?*+()\[\]{}])")
 _LONGEST = 300
 _MOST_ITEMS = 20
 
@@ -31,7 +32,7 @@ def choose(model: BaseChatModel, messages: Sequence[BaseMessage], labels: Sequen
     """One of `labels`, and the model's reply; an empty string where it wrote none of them."""
     options: dict[str, Any] = {"max_tokens": 48, "temperature": 0}
     if how(model) == "grammar":
-        options["regex"] = "(" + "|".join(re.escape(label) for label in labels) + ")"
+        options["regex"] = "(" + "|".join(_SPECIAL.sub(r"\\\1", label) for label in labels) + ")"
     elif how(model) == "schema":
         label = {"type": "string", "enum": list(labels)}
         options["json_schema"] = json.dumps(_closed({"type": "object", "properties": {"label": label}}))

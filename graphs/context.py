@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -65,6 +65,28 @@ class Examples(Protocol):
         """
         ...
 
+    def nearest(self, task: str, text: str) -> float:
+        """Cosine of the nearest example of a task; 0 where there is none."""
+        ...
+
+
+class Router(Protocol):
+    """Says how likely each path answers a request well."""
+
+    @property
+    def model(self) -> str:
+        """The chat model whose paths it knows."""
+        ...
+
+    @property
+    def expected(self) -> Mapping[Path, Expected]:
+        """What each path took when it was learned."""
+        ...
+
+    def chances(self, seen: Mapping[str, float], vector: Sequence[float]) -> dict[Path, float]:
+        """The chance of each path, 0–1, from what was seen of the request and its embedding."""
+        ...
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -108,6 +130,8 @@ class Context:
     """None where the collection is empty or the store is out of reach (then `notices` says so)."""
     reader: Reader | None = None
     examples: Examples | None = None
+    router: Router | None = None
+    """None where rules alone choose the path."""
     tuned: BaseChatModel | None = None
     tuned_name: str = ""
     given: list[Passage] | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from graphs.answer import Path, RouteDecision
 from graphs.calculator import calculate, find_arithmetic
+from graphs.choosing import choose_learned
 from graphs.context import Context
 from graphs.tasks import find_task
 from graphs.words import coverage, words
@@ -70,6 +72,14 @@ class Probe:
         return 1 / (1 + math.exp(-(12.0 * self.similarity + 3.0 * self.coverage - 7.0)))
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the router is given: the measures of `graphs.seen`, and the question's embedding."""
+
+    seen: Mapping[str, float]
+    vector: Sequence[float]
+
+
 def kind_of(message: str) -> Kind:
     """What sort of message this is, judged by its form alone."""
     text = message.strip()
@@ -100,19 +110,33 @@ def probe_of(question: str, found: list[tuple[str, float, str]]) -> Probe | None
     return Probe(best[1], coverage(question, [text for text, _, _ in found[:3]]), best[2])
 
 
-def decide(message: str, context: Context, probe: Probe | None, forced: str) -> RouteDecision:
+def decide(
+    message: str, context: Context, probe: Probe | None, look: Look | None = None, *, forced: str
+) -> RouteDecision:
     """The path for a message, with a reason that is true and the chance of every path that could be taken."""
-    kind = kind_of(message)
+    decision = _learned(kind_of(message), context, probe, look) or _by_rules(kind_of(message), context, probe)
+    if forced == "auto":
+        return decision
+    chosen = {"path": forced, "reason": "You chose this path.", "forced": True}
+    return decision.model_copy(update={**chosen, "confidence": decision.scores.get(forced, 0.0)})  # type: ignore[call-overload]
+
+
+def _learned(kind: Kind, context: Context, probe: Probe | None, look: Look | None) -> RouteDecision | None:
+    """The router's decision; None where a rule is exact or nothing was learned."""
+    exact = context.given is not None or kind in ("arithmetic", "self")
+    if context.router is None or look is None or exact:
+        return None
+    return choose_learned(context.router, context, available_paths(context), look.seen, look.vector, probe)
+
+
+def _by_rules(kind: Kind, context: Context, probe: Probe | None) -> RouteDecision:
     scores = _scores(kind, context, probe)
     path, reason = _choose(kind, context, probe)
-    if forced != "auto":
-        path, reason = forced, "You chose this path."  # type: ignore[assignment]
     return RouteDecision(
         path=path,
         reason=reason,
         confidence=scores.get(path, 0.0),
         scores=scores,
-        forced=forced != "auto",
         expected={name: value for name, value in context.expected.items() if name in scores},
     )
 

@@ -31,6 +31,11 @@ STAGES = {
         "training.reader.recipe:ReaderRecipe",
         "training.reader.stage:run_reader",
     ),
+    "router": Stage(
+        "the choice of the path for each request",
+        "training.router.recipe:RouterRecipe",
+        "training.router.stage:run_router",
+    ),
     "grounding": Stage(
         "the checker of sentences against evidence",
         "training.grounding.recipe:GroundingRecipe",

@@ -14,7 +14,7 @@ from graphs.answer import Evidence, Example, Passage, PromptRef
 from graphs.context import Context, Reading
 from graphs.effort import PLANS
 from graphs.events import Status, Token
-from graphs.evidence import weigh
+from graphs.evidence import bar, weigh
 from graphs.memory import AGREEMENT_BAR, agreement
 from graphs.nodes.common import elapsed, emit, history
 from graphs.prompts import load_prompt
@@ -25,6 +25,8 @@ from graphs.words import first_repeat
 
 _STOP = ["\nQuestion:", "\nPassage"]
 """The prompt's own labels: a small model that writes one has begun to make up the next turn."""
+KNOWS_BAR = (0.0, 0.5)
+"""How often a model's memory must be right for such questions, at `refuse` 0 and 1, before it is asked at all."""
 QUOTED = "quotation"
 """What stands for the model of an answer no model wrote."""
 MEMORY_NOTICE = "From the model's own memory; not checked against any source."
@@ -78,9 +80,9 @@ def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, An
     messages = [*own, *before, HumanMessage(state["question"])]
     if kind != "question":
         return _with(examples, write(state, context, messages, prompt))
-    forced = state["decision"]["forced"]
-    if not forced and context.limits.memory_samples and not _remembers(state, context, messages):
-        return {"draft": {"unknown": True, "model": model_name(state, context), "prompt": prompt.model_dump()}}
+    if why := _not_known(state, context, messages):
+        draft = {"unknown": True, "why": why, "model": model_name(state, context), "prompt": prompt.model_dump()}
+        return {"draft": draft}
     done = {**write(state, context, messages, prompt), "notices": [*state["notices"], MEMORY_NOTICE]}
     return _with(examples, done)
 
@@ -100,6 +102,22 @@ def as_turns(examples: Sequence[Example]) -> list[BaseMessage]:
 def _with(examples: Sequence[Example], done: dict[str, Any]) -> dict[str, Any]:
     draft = done["draft"] | {"examples": [example.model_dump() for example in examples]}
     return {**done, "draft": draft}
+
+
+def _not_known(state: ChatState, context: Context, messages: Sequence[BaseMessage]) -> str:
+    """Why a model's memory is not trusted with this question; empty where it is.
+
+    Where it was measured how often this model knows such things, that decides, and costs nothing; else the model is
+    asked several times, because one that bluffs does not say the same each time.
+    """
+    decision = state["decision"]
+    if decision["forced"]:
+        return ""
+    if decision["learned"] and decision["confidence"] < bar(KNOWS_BAR, context.limits.refuse):
+        return f"the model's own memory is right on about {decision['confidence']:.0%} of questions like this"
+    if context.limits.memory_samples and not _remembers(state, context, messages):
+        return "the model's own memory gives a different answer each time"
+    return ""
 
 
 def _remembers(state: ChatState, context: Context, messages: Sequence[BaseMessage]) -> bool:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage
-from langchain_core.retrievers import BaseRetriever
 from langgraph.runtime import Runtime
 
 from graphs.answer import Passage, RouteDecision
 from graphs.context import Context
 from graphs.errors import StoreError, UsageError
-from graphs.events import Found, Routed, Status
+from graphs.events import Found as FoundPassages
+from graphs.events import Routed, Status
 from graphs.followup import is_follow_up, rephrase
 from graphs.nodes.common import elapsed, emit, history
 from graphs.nodes.tools import planned
-from graphs.routing import ABOUT, available_paths, decide, kind_of, probe_of
+from graphs.routing import ABOUT, Look, Probe, available_paths, decide, kind_of, probe_of
+from graphs.seen import Found, see
 from graphs.state import ChatState
-from graphs.tasks import find_task
+from graphs.tasks import Task, find_task
 
 NEEDS_DOCUMENTS = ("rag", "tuned_rag")
 
@@ -83,16 +85,16 @@ def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     if context.given is not None:
         passages = context.given
     elif context.retriever is not None and (kind in ("question", "self") or forced in NEEDS_DOCUMENTS):
-        passages, lost = _look(question, context, context.retriever)
+        emit(Status(text=f"searching {context.corpus.documents} documents"))
+        passages, lost = search(question, context)
         notices += lost
     timing = elapsed(state, "retrieve", since)
-    found = [(passage.text, passage.similarity, passage.title) for passage in passages]
-    decision = decide(state["question"], context, probe_of(question, found), forced)
+    decision = _decided(state, context, passages, forced)
     if notices != state["notices"]:
         decision = _without_store(decision, notices[-1])
     emit(Routed(decision=decision))
     if decision.path in NEEDS_DOCUMENTS:
-        emit(Found(passages=passages))
+        emit(FoundPassages(passages=passages))
     timing["route"] = timing.get("route", 0.0) + (time.time() - since) * 1000 - timing["retrieve"]
     return {
         "decision": decision.model_dump(),
@@ -102,11 +104,36 @@ def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     }
 
 
-def _look(question: str, context: Context, retriever: BaseRetriever) -> tuple[list[Passage], list[str]]:
-    """What retrieval finds; a store that fails now is disclosed instead of ending the turn."""
-    emit(Status(text=f"searching {context.corpus.documents} documents"))
+def look_at(
+    message: str, standalone: str, task: Task | None, context: Context, passages: Sequence[Passage]
+) -> tuple[Probe | None, Look]:
+    """What the router looks at: the measures of a message and its embedding; and the probe the reason speaks of."""
+    probe = probe_of(standalone, [(passage.text, passage.similarity, passage.title) for passage in passages])
+    text = task.text if task else standalone
+    found = Found(
+        similarities=[passage.similarity for passage in passages],
+        coverage=probe.coverage if probe else 0.0,
+        chunks=context.corpus.chunks if passages else 0,
+        example=context.examples.nearest(task.name if task else "answer", text) if context.examples else 0.0,
+    )
+    return probe, Look(see(message, kind_of(message), task, found), context.encoder.embed_query(text))
+
+
+def _decided(state: ChatState, context: Context, passages: Sequence[Passage], forced: str) -> RouteDecision:
+    message, standalone = state["question"], state["standalone"]
+    if context.router is None or context.given is not None:
+        found = [(passage.text, passage.similarity, passage.title) for passage in passages]
+        return decide(message, context, probe_of(standalone, found), forced=forced)
+    task = Task(**state["task"]) if state["task"] else None
+    return decide(message, context, *look_at(message, standalone, task, context, passages), forced=forced)
+
+
+def search(question: str, context: Context) -> tuple[list[Passage], list[str]]:
+    """What retrieval finds, and a notice where the store fails now: that is disclosed instead of ending the turn."""
+    if context.retriever is None:
+        return [], []
     try:
-        return [_passage(document) for document in retriever.invoke(question)], []
+        return [_passage(document) for document in context.retriever.invoke(question)], []
     except StoreError as error:
         return [], [f"Your documents cannot be searched now: {error.message}"]
 

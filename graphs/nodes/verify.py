@@ -139,7 +139,7 @@ def abstain(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     elif path in ("rag", "tuned_rag"):
         text = _nothing_found(state, context)
     else:
-        text = f"I don't know. {_where(context)}, and the model's own memory gives a different answer each time."
+        text = f"I don't know. {_where(state, context)}, and {draft_why or 'the model has no answer'}."
     return {"answer": {"text": text, "abstained": True}}
 
 
@@ -152,9 +152,11 @@ def _no_tool(context: Context) -> str:
     return f"I don't know how to do this with a tool: none of those I have ({names}) fits what you wrote."
 
 
-def _where(context: Context) -> str:
+def _where(state: ChatState, context: Context) -> str:
     if context.retriever is None:
         return "I have no documents to look in"
+    if state["decision"]["learned"]:
+        return f"Your {context.corpus.documents} documents are not likely to answer this"
     return f"None of your {context.corpus.documents} documents is about this"
 
 

@@ -1,0 +1,1 @@
+"""The router: from what is seen of a request to the chance that each path answers it well."""

@@ -1,0 +1,123 @@
+"""The router's model: one calibrated logistic curve for each path, over plain measures and a few directions of the
+question's embedding. Plain JSON on disk, numpy to use it, well under a millisecond a question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.answer import Expected
+from graphs.answer import Path as AnswerPath
+from graphs.seen import NAMES
+
+Array = NDArray[np.float64]
+FILE = "router.json"
+_LEAST, _MOST = 0.005, 0.995
+"""No chance is surer than what the data can show."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The logistic curve of one path."""
+
+    weights: Array
+    bias: float
+    slope: float
+    """Platt's calibration: the chance is the logistic of `slope * (weights · x + bias) + shift`."""
+    shift: float
+
+
+@dataclass(frozen=True)
+class RouterModel:
+    """What was learned of every path, and of which chat model."""
+
+    model: str
+    """The chat model whose paths these chances are of."""
+    mean: Array
+    scale: Array
+    directions: Array
+    """(k, dimensions): the directions of the embedding that are looked at; k may be 0."""
+    heads: dict[AnswerPath, Head]
+    expected: dict[AnswerPath, Expected]
+    """What each path took when its outcomes were collected."""
+
+    def chances(self, seen: Mapping[str, float], vector: Sequence[float]) -> dict[AnswerPath, float]:
+        """The chance of each learned path to answer well, 0–1. A vector of another length is left out."""
+        measures = self.measures(seen, vector)
+        return {path: round(_chance(head, measures), 4) for path, head in self.heads.items()}
+
+    def measures(self, seen: Mapping[str, float], vector: Sequence[float]) -> Array:
+        """The standardised input of every curve."""
+        plain = np.array([seen.get(name, 0.0) for name in NAMES])
+        fits = len(self.directions) and len(vector) == self.directions.shape[1]
+        turned = self.directions @ np.asarray(vector) if fits else self.mean[len(NAMES) :]
+        measures: Array = (np.concatenate([plain, turned]) - self.mean) / self.scale
+        return measures
+
+    def save(self, folder: Path) -> None:
+        """Write `router.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        value = {
+            "model": self.model, "measures": list(NAMES), "mean": _short(self.mean), "scale": _short(self.scale),
+            "directions": [_short(row) for row in self.directions],
+            "heads": {path: {"weights": _short(head.weights), "bias": round(head.bias, 5),
+                             "slope": round(head.slope, 5), "shift": round(head.shift, 5)}
+                      for path, head in self.heads.items()},
+            "expected": {path: value.model_dump() for path, value in self.expected.items()},
+        }  # fmt: skip
+        (folder / FILE).write_text(json.dumps(value) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> RouterModel:
+        """Read it. Raises `ValueError` where it was made for other measures or is damaged, `OSError` without a file."""
+        raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if tuple(raw.get("measures", ())) != NAMES:
+            raise ValueError(f"{folder / FILE} was trained on other measures than the code takes. Train it again.")
+        heads = {path: Head(np.array(one["weights"]), one["bias"], one["slope"], one["shift"])
+                 for path, one in raw["heads"].items()}  # fmt: skip
+        directions = np.array(raw["directions"]) if raw["directions"] else np.zeros((0, 0))
+        expected = {path: Expected(**value) for path, value in raw["expected"].items()}
+        return cls(raw["model"], np.array(raw["mean"]), np.array(raw["scale"]), directions, heads, expected)
+
+
+def _short(values: Array) -> list[float]:
+    return [round(float(value), 5) for value in values]
+
+
+def _chance(head: Head, measures: Array) -> float:
+    total = head.slope * float(head.weights @ measures + head.bias) + head.shift
+    return float(np.clip(1 / (1 + np.exp(-total)), _LEAST, _MOST))
+
+
+def fit_logistic(inputs: Array, targets: Array, strength: float, rounds: int = 50) -> tuple[Array, float]:
+    """Weights and bias of a logistic curve with an L2 penalty of `strength` on the weights, by Newton's method.
+
+    `inputs` (n, d), `targets` (n) in 0–1.
+    """
+    wide = np.hstack([inputs, np.ones((len(inputs), 1))])
+    penalty = np.diag([strength] * inputs.shape[1] + [1e-3])
+    weights = np.zeros(wide.shape[1])
+    for _ in range(rounds):
+        chance = 1 / (1 + np.exp(-np.clip(wide @ weights, -30, 30)))
+        slope = wide.T @ (chance - targets) + penalty @ weights
+        curve = (wide * (chance * (1 - chance))[:, None]).T @ wide + penalty
+        move = np.linalg.solve(curve, slope)
+        weights = weights - move
+        if np.abs(move).max() < 1e-6:
+            break
+    return cast(Array, weights[:-1]), float(weights[-1])
+
+
+def as_json(model: RouterModel) -> dict[str, Any]:
+    """What a person may want to read of a model: its paths, and what weighs most in each."""
+    told: dict[str, Any] = {}
+    for path, head in model.heads.items():
+        order = np.argsort(-np.abs(head.weights[: len(NAMES)]))[:5]
+        told[path] = {NAMES[index]: round(float(head.weights[index]), 3) for index in order}
+    return told
