@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from assistant.app import Assistant
     from graphs.context import Context, Corpus, Limits
+    from graphs.meter import Meter
 
 GIVEN = "given"
 
@@ -46,6 +47,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         limits=_limits(assistant, request),
         tools=assistant.tools.box(),
         ledger=assistant.tool_runs if request.history is None else None,
+        meter=_meter(assistant, name),
         expected=assistant.threads.expected(),
         prices=_prices(assistant.settings.models, name),
         notices=notices,
@@ -79,6 +81,14 @@ def _prices(models: Models, name: str) -> tuple[float, float]:
     if parse(name).provider in {"local", "hf", "ollama", "fake"}:
         return 0.0, 0.0
     return models.usd_per_million_in, models.usd_per_million_out
+
+
+def _meter(assistant: Assistant, name: str) -> Meter:
+    from graphs.meter import Budget, Meter
+
+    budget = assistant.settings.budget
+    allowed = Budget(seconds=budget.seconds, tokens=budget.tokens, cost_usd=budget.cost_usd, steps=budget.steps)
+    return Meter(allowed, _prices(assistant.settings.models, name))
 
 
 def _given(contexts: list[str]) -> list[Passage]:

@@ -20,11 +20,13 @@ from assistant.feedback import Feedback
 from assistant.knowledge.catalogue import Catalogue
 from assistant.records import Consent, Request, Vote
 from assistant.resources import Lazy, Progress, Resources
+from assistant.run_log import Recorder, RunLog
 from assistant.service import private_folder
 from assistant.shelf import Shelf
 from assistant.threads import Threads
 from assistant.tool_runs import ToolRuns
 from assistant.tools import Tools
+from assistant.traces import Traces
 from assistant.turn import TurnRun
 from assistant.validation import check_form, check_path, check_question, check_whole
 from graphs.answer import PATHS, Answer, Path
@@ -58,6 +60,8 @@ class Assistant:
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
         self.tool_runs = ToolRuns(engine)
+        self.run_log = RunLog(engine, settings.answering.kept_runs)
+        self.traces = Traces(settings)
         self.tools = Tools(self)
         self.documentation = Lazy(lambda: load_documentation(engine, self.knowledge))
         self.warmed = threading.Event()
@@ -131,6 +135,23 @@ class Assistant:
         self._running.add(run)
         return run.start()
 
+    def replay(
+        self, thread_id: str, question_id: str = "", node: str = "", cancel: threading.Event | None = None
+    ) -> TurnRun:
+        """Run a stored turn again, from `node` on where one is named, in a new conversation.
+
+        Raises `NotFoundError` where the turn or the step is not remembered.
+        """
+        from assistant.replay import start_of
+
+        self.threads.get(thread_id)
+        values, before = start_of(self, thread_id, question_id, node)
+        cancel = cancel or threading.Event()
+        request = Request(question=values["question"], path=values["forced"], **values.get("asked", {}))
+        run = self._replayed_run(request, cancel, values, before)
+        self._running.add(run)
+        return run.start()
+
     def warm(self) -> None:
         """Load in the background what the first question will need."""
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
@@ -161,6 +182,7 @@ class Assistant:
         self.stop()
         for run in list(self._running):
             run.join()
+        self.traces.close()
         self.resources.close()
         self._saver.conn.close()
         self._engine.dispose()
@@ -253,6 +275,21 @@ class Assistant:
 
         return TurnRun(thread_id, cancel, work, release)
 
+    def _replayed_run(self, request: Request, cancel: threading.Event, values: dict[str, Any], before: str) -> TurnRun:
+        thread_id, question_id = self.threads.create(f"Again: {request.question}"), str(values["question_id"])
+        release = self.threads.take(thread_id)
+        self.threads.begin(thread_id, question_id, request.question)
+        config: Any = {"configurable": {"thread_id": thread_id}}
+
+        def work(tell: Tell) -> Answer:
+            start: Any = values
+            if before:
+                self._graph.update_state(config, values, as_node=before)
+                start = None
+            return self._finish_kept(request, cancel, tell, thread_id, question_id, start)
+
+        return TurnRun(thread_id, cancel, work, release)
+
     def _answer_kept(
         self,
         request: Request,
@@ -269,7 +306,8 @@ class Assistant:
         self, request: Request, cancel: threading.Event, tell: Tell, thread_id: str, question_id: str, values: Any
     ) -> Answer:
         config = {"configurable": {"thread_id": thread_id}}
-        answer = self._run(self._graph, values, request, cancel, tell, config=config, durability="sync")
+        turn = (thread_id, question_id)
+        answer = self._run(self._graph, values, request, cancel, tell, turn, config=config, durability="sync")
         answer = answer.model_copy(update={"thread_id": thread_id})
         if not answer.pending:  # a turn that waits for consent keeps its steps, to go on from them
             self.threads.finish(question_id, answer)
@@ -294,20 +332,47 @@ class Assistant:
         return values | {"answer_id": uuid.uuid4().hex} | ({"messages": messages} if messages else {})
 
     def _run(
-        self, graph: Any, values: Any, request: Request, cancel: threading.Event, tell: Tell, **options: Any
+        self,
+        graph: Any,
+        values: Any,
+        request: Request,
+        cancel: threading.Event,
+        tell: Tell,
+        turn: tuple[str, str] = ("", ""),
+        **options: Any,
     ) -> Answer:
         if waiting := self.waiting():
             tell(Status(text=f"loading: {', '.join(waiting)}"))
             self.resources.warm_chats()  # beside the documents, which are opened here
         context = context_for(self, request, cancel)
+        recorder = Recorder(values, context.meter)
+        config = {**options.pop("config", {}), "callbacks": [context.meter]}
+        modes = ["custom", "values", "updates"]
         state: dict[str, Any] = {}
-        for mode, item in graph.stream(values, context=context, stream_mode=["custom", "values"], **options):
-            if mode == "custom":
-                tell(item)
-            else:
-                state = item
+        try:
+            for mode, item in graph.stream(values, config, context=context, stream_mode=modes, **options):
+                if mode == "custom":
+                    tell(item)
+                elif mode == "updates":
+                    recorder.take(item)
+                else:
+                    state = item
+        except BaseException as error:
+            recorder.broke(error)
+            raise
+        finally:
+            self._remember(turn, recorder)
         waiting_for = state.get("__interrupt__")
         return Answer.model_validate(waiting_for[0].value if waiting_for else state["answer"])
+
+    def _remember(self, turn: tuple[str, str], recorder: Recorder) -> None:
+        """Keep a turn's steps; that they cannot be kept does not undo the turn."""
+        try:
+            if turn[0]:
+                self.run_log.store(*turn, recorder.steps)
+            self.traces.export(recorder.steps)
+        except CrossroadsError as error:
+            self.resources.tell(f"The steps of the turn were not kept: {error}")
 
     def _restore(self, thread_id: str, messages: list[Any]) -> None:
         """Put a conversation's messages back as they were."""

@@ -98,7 +98,29 @@ class Answering(_Section):
     """How much an answer may take before the cheapest path that does well enough is taken."""
     examples: int = Field(default=8, ge=0, le=32)
     """How many worked examples a few-shot prompt has at most."""
+    kept_runs: int = Field(default=200, ge=0)
+    """How many turns are remembered step by step, for the page of a run and for replay."""
     max_question_chars: int = Field(default=20_000, ge=100)
+
+
+class BudgetSettings(_Section):
+    """What one answer may take before it is given as far as it has come; 0 is without bound."""
+
+    seconds: float = Field(default=0.0, ge=0)
+    tokens: int = Field(default=0, ge=0)
+    cost_usd: float = Field(default=0.0, ge=0)
+    steps: int = Field(default=0, ge=0)
+
+
+class TraceSettings(_Section):
+    """Whether turns are passed on as OpenTelemetry traces."""
+
+    to: Literal["off", "file", "otlp"] = "off"
+    """`file` is HOME/traces.jsonl, `otlp` an OpenTelemetry collector."""
+    endpoint: str = ""
+    """Address of the collector; empty is OpenTelemetry's own default or environment variable."""
+    text: bool = False
+    """Whether prompts, documents and answers travel with them."""
 
 
 class ToolSettings(_Section):
@@ -137,6 +159,8 @@ class Settings(_Section):
     knowledge: Knowledge = Knowledge()
     answering: Answering = Answering()
     tools: ToolSettings = ToolSettings()
+    budget: BudgetSettings = BudgetSettings()
+    traces: TraceSettings = TraceSettings()
     serve: Serve = Serve()
 
     @field_validator("home", "cache")

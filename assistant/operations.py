@@ -63,6 +63,30 @@ def approve(assistant: Assistant, arguments: Arguments, cancel: threading.Event)
     return {"answer": cast(Any, run.answer).model_dump(mode="json"), "store": store_kind(assistant)}
 
 
+def replay(assistant: Assistant, arguments: Arguments, cancel: threading.Event) -> Steps:
+    """Run a stored turn again, from one of its steps on, in a new conversation."""
+    from assistant.answering import store_kind
+
+    thread_id, question_id, node = (str(arguments.get(name, "")) for name in ("thread_id", "question_id", "node"))
+    run = assistant.replay(thread_id, question_id, node, cancel)
+    try:
+        for event in run:
+            if not isinstance(event, Final | Failed):
+                yield event.model_dump(mode="json")
+    finally:
+        run.close()
+    if run.error:
+        raise run.error
+    return {"answer": cast(Any, run.answer).model_dump(mode="json"), "store": store_kind(assistant)}
+
+
+def _threads_steps(assistant: Assistant, arguments: Arguments) -> Any:
+    thread_id, wanted = str(arguments["thread_id"]), str(arguments.get("question_id", ""))
+    turns = [turn for turn in assistant.threads.turns(thread_id) if wanted in ("", turn.question_id)]
+    steps = {turn.question_id: assistant.run_log.steps(turn.question_id) for turn in turns}
+    return {"turns": [{"question_id": key, "steps": [one.model_dump() for one in steps[key]]} for key in steps]}
+
+
 def ingest(assistant: Assistant, arguments: Arguments, cancel: threading.Event) -> Steps:
     """Documents in; an event for each step of each source, then the report. In the background: the job, at once."""
     steps: _Relay = _Relay()
@@ -137,6 +161,7 @@ def _threads_rename(assistant: Assistant, arguments: Arguments) -> Any:
 
 def _threads_delete(assistant: Assistant, arguments: Arguments) -> Any:
     assistant.threads.delete(str(arguments["thread_id"]))
+    assistant.run_log.forget(str(arguments["thread_id"]))
     return {"deleted": 1}
 
 
@@ -271,6 +296,8 @@ def _at_once(work: Callable[[Assistant, Arguments], Any]) -> Operation:
 OPERATIONS: dict[str, Operation] = {
     "ask": ask,
     "approve": approve,
+    "replay": replay,
+    "threads/steps": _at_once(_threads_steps),
     "ingest": ingest,
     "check": _at_once(check_text),
     "paths": _at_once(lambda assistant, _: assistant.paths()),

@@ -212,5 +212,7 @@ class Answer(Record):
     """What an extraction found, as an object of the schema asked for."""
     steps: list[Step] = []
     """What was tried, in order: a query rewritten, a path left for the next, a sentence taken back."""
+    partial: bool = False
+    """True where the budget for the answer was used up before it was done; `notices` says which part of it."""
     pending: list[Approval] = []
     """What waits for a person's consent before the turn goes on; empty in every finished answer."""

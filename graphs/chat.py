@@ -6,7 +6,10 @@ begins; the input is `graphs.state.TurnInput`, events come on the custom stream,
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any, Literal, get_args, get_type_hints
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
@@ -19,8 +22,11 @@ from graphs.nodes.on_text import ON_TEXT, work_on_text
 from graphs.nodes.respond import answer_directly, answer_from_passages, read
 from graphs.nodes.route import NEEDS_DOCUMENTS, receive, rephrase_question, route
 from graphs.nodes.tools import approve, clarify, plan_tools, use_tools
-from graphs.nodes.verify import abstain, finish, verify
+from graphs.nodes.verify import abstain, finish, run_out, verify
 from graphs.state import ChatState, TurnInput
+
+Node = Callable[..., dict[str, Any]]
+Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def after_route(state: ChatState) -> Literal["read", "approve", "clarify", "answer_directly", "work_on_text"]:
@@ -53,31 +59,68 @@ def after_draft(state: ChatState) -> Literal["abstain", "finish"]:
 
 
 def build_chat_graph(
-    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None, wrap: Wrap = lambda node: node, context_schema: Any = Context
 ) -> CompiledStateGraph[ChatState, Context, TurnInput, ChatState]:
-    """The compiled graph; with a saver, threads persist and continue."""
-    graph = StateGraph(ChatState, context_schema=Context, input_schema=TurnInput)
-    for node in (receive, plan_tools, rephrase_question, route, read, answer_from_passages, answer_directly, verify):
-        graph.add_node(node.__name__, node)
-    for tool_node in (approve, use_tools, abstain, finish):
-        graph.add_node(tool_node.__name__, tool_node)
-    graph.add_node("clarify", clarify)
-    graph.add_node("work_on_text", work_on_text)
+    """The compiled graph; with a saver, threads persist and continue.
+
+    `wrap` puts something around every node, for a host that hands in another kind of context (`context_schema`).
+    """
+    graph = StateGraph(ChatState, context_schema=context_schema, input_schema=TurnInput)
     graph.add_edge(START, "receive")
-    graph.add_edge("receive", "plan_tools")
-    graph.add_edge("plan_tools", "rephrase_question")
-    graph.add_edge("rephrase_question", "route")
-    graph.add_conditional_edges("route", after_route)
-    graph.add_conditional_edges("read", after_read)
-    graph.add_node("correct", correct)
-    graph.add_conditional_edges("correct", after_read)
-    graph.add_edge("answer_from_passages", "verify")
-    graph.add_conditional_edges("answer_directly", after_draft)
-    graph.add_conditional_edges("work_on_text", after_draft)
-    graph.add_edge("approve", "use_tools")
-    graph.add_conditional_edges("use_tools", after_draft)
-    graph.add_edge("clarify", "finish")
-    graph.add_conditional_edges("verify", after_verify)
-    graph.add_edge("abstain", "finish")
-    graph.add_edge("finish", END)
-    return graph.compile(checkpointer=checkpointer)
+    for node, leads_to in EDGES.items():
+        graph.add_node(node.__name__, wrap(metered(node) if node not in ENDINGS else node))
+        choose, names = _onward(leads_to, can_run_out=node not in ENDINGS)
+        graph.add_conditional_edges(node.__name__, wrap(choose), names)
+    compiled: CompiledStateGraph[ChatState, Context, TurnInput, ChatState] = graph.compile(checkpointer=checkpointer)
+    return compiled
+
+
+EDGES: dict[Node, str | Callable[..., str]] = {
+    receive: "plan_tools",
+    plan_tools: "rephrase_question",
+    rephrase_question: "route",
+    route: after_route,
+    read: after_read,
+    correct: after_read,
+    answer_from_passages: "verify",
+    answer_directly: after_draft,
+    work_on_text: after_draft,
+    approve: "use_tools",
+    use_tools: after_draft,
+    clarify: "finish",
+    verify: after_verify,
+    abstain: "finish",
+    run_out: "finish",
+    finish: END,
+}
+"""What follows each node: a node's name, or what chooses among those its annotation lists."""
+ENDINGS = (receive, approve, clarify, verify, abstain, run_out, finish)
+"""Nodes that run also when the budget is used up: what was found is still checked, said and saved."""
+
+
+def metered(node: Node) -> Node:
+    """A node that does nothing but say so once the run's budget is used up."""
+
+    @wraps(node)
+    def run(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+        meter = runtime.context.meter
+        if spent := meter.spent():
+            return {"spent": spent}
+        meter.steps += 1
+        return node(state, runtime)
+
+    return run
+
+
+def _onward(leads_to: str | Callable[..., str], *, can_run_out: bool) -> tuple[Callable[..., str], list[str]]:
+    """What chooses the next node, and all it may choose."""
+    names = [leads_to] if isinstance(leads_to, str) else list(get_args(get_type_hints(leads_to)["return"]))
+
+    def onward(state: ChatState, runtime: Runtime[Context]) -> str:
+        if can_run_out and state.get("spent"):
+            return "run_out"
+        if isinstance(leads_to, str):
+            return leads_to
+        return leads_to(state, runtime) if "runtime" in signature(leads_to).parameters else leads_to(state)
+
+    return onward, [*names, "run_out"] if can_run_out else names

@@ -12,6 +12,7 @@ from langchain_core.retrievers import BaseRetriever
 
 from graphs.answer import Example, Expected, Grounding, Passage, Path, Record
 from graphs.effort import Effort
+from graphs.meter import Meter
 from graphs.tools.box import Ledger, ToolBox
 from graphs.tools.builtin import computing_tools
 
@@ -144,5 +145,7 @@ class Context:
     """Remembers which acting calls have begun; None where nothing is stored, and then none may be planned."""
     prices: tuple[float, float] = (0.0, 0.0)
     """US dollars for a million prompt and a million completion tokens; local models cost nothing."""
+    meter: Meter = field(default_factory=Meter)
+    """What the run has taken so far. Pass it among the run's callbacks, so that it hears of every model call."""
     notices: list[str] = field(default_factory=list)
     cancel: threading.Event = field(default_factory=threading.Event)

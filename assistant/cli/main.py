@@ -21,6 +21,7 @@ from assistant.cli import (
     ingest,
     knowledge,
     models,
+    replay,
     routing,
     serve,
     train,
@@ -62,6 +63,7 @@ app.command("ask")(ask.ask)
 app.command("check")(check.check)
 app.command("chat")(chat.chat)
 app.command("approve")(approve.approve)
+app.command("replay")(replay.replay)
 app.command("ingest")(ingest.ingest)
 app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(models.app, name="models")

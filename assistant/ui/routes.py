@@ -111,6 +111,7 @@ def _thread_routes(router: APIRouter, assistant: Assistant) -> None:
         """Delete a conversation."""
         try:
             threads.delete(thread_id)
+            assistant.run_log.forget(thread_id)
         except CrossroadsError as error:
             return refused(error)
         return {"ok": True}

@@ -151,10 +151,14 @@ def write(state: ChatState, context: Context, messages: list[BaseMessage], promp
     since = time.time()
     timing: dict[str, float] = dict(state["timing"])
     whole: AIMessageChunk | None = None
+    cut = ""
     stream = model_of(state, context).stream(messages, max_tokens=context.limits.answer_tokens, stop=_STOP)
     emit(Status(text="writing"))
     for chunk in stream:
         if context.cancel.is_set() or (whole is not None and first_repeat(whole.text) is not None):
+            break
+        cut = context.meter.spent()
+        if cut:
             break
         whole = chunk if whole is None else whole + chunk
         if chunk.text:
@@ -165,6 +169,7 @@ def write(state: ChatState, context: Context, messages: list[BaseMessage], promp
         close()
     timing["generate"] = (time.time() - since) * 1000
     draft = {**describe(whole, context, state), "prompt": prompt.model_dump(), "stopped": context.cancel.is_set()}
+    draft["cut"] = cut
     return {"draft": draft, "timing": timing, "notices": [*state["notices"], *draft.pop("disclosed")]}
 
 

@@ -44,6 +44,8 @@ def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         "readings": [],
         "draft": {},
         "calls": [],
+        "spent": "",
+        "decision": {},
         "answer": {},
         "notices": list(runtime.context.notices),
         "timing": {"started": time.time()},

@@ -183,8 +183,9 @@ def _shown(call: Call, good: bool, text: str, *, alone: bool) -> str:
     return f"{lead}What {call.tool} gave, word for word:\n\n{as_data(text[:SHOWN])}{cut}"
 
 
-def clarify(state: ChatState) -> dict[str, Any]:
+def clarify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Ask the one thing that is missing; the next message in this conversation is taken as the answer."""
+    del runtime
     question = str(state["lacking"]["question"])
     emit(Token(text=question))
     return {"answer": {"text": question}, "draft": {"text": question, "model": "crossroads"}}

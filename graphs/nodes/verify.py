@@ -40,7 +40,7 @@ def verify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     supported = _supported(text, kept, best_reading, context, state) if text else None
     if supported is not None:
         return supported | {"timing": elapsed(state, "verify", since)}
-    following = next_path(state, context) if text else None
+    following = next_path(state, context) if text and not draft.get("cut") else None
     if following is not None:
         return _leave(state, following) | {"timing": elapsed(state, "verify", since)}
     steps = state["steps"]
@@ -194,6 +194,21 @@ def _harmless(part: dict[str, Any], state: ChatState) -> dict[str, Any]:
     return {**part, "text": text, "grounding": grounding}
 
 
+def run_out(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Make the most of what there is when the budget is used up: quote what was found, else say so."""
+    del runtime
+    kept = [number for number, item in enumerate(state["evidence"]) if item["kept"]]
+    if kept and state["readings"]:
+        passage, reading = _best(state)
+        text, citation = quote(passage, reading.start, reading.end)
+        return {"answer": {"text": text, "citations": [citation.model_dump()], "quoted": True}}
+    text = f"I don't know: the budget of {state['spent']} for this answer was used up before anything was found."
+    reason = "The budget was used up before a path was chosen."
+    none = RouteDecision(path="zero_shot", reason=reason, confidence=0.0)
+    decision = state["decision"] or none.model_dump()
+    return {"answer": {"text": text, "abstained": True}, "decision": decision}
+
+
 def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Put the `Answer` together and save it as the turn's reply."""
     draft = state["draft"]
@@ -201,6 +216,10 @@ def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     timing = {name: round(value, 1) for name, value in state["timing"].items() if name != "started"}
     timing["total"] = round((time.time() - state["timing"]["started"]) * 1000, 1)
     part = _harmless(part, state)
+    cut = state.get("spent") or draft.get("cut", "")
+    if cut:
+        told = f"This answer is partial: its budget of {cut} was used up."
+        part = {**part, "partial": True}
     answer = Answer(
         **part,
         route=RouteDecision(**state["decision"]),
@@ -210,7 +229,7 @@ def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         answer_id=state["answer_id"],
         question=state["standalone"],
         evidence=[Evidence(**item) for item in state["evidence"]],
-        notices=state["notices"],
+        notices=[*state["notices"], told] if cut else state["notices"],
         prompt=draft.get("prompt"),
         task=state["task"].get("name", ""),
         examples=draft.get("examples", []),
