@@ -282,9 +282,13 @@ class Assistant:
         config: Any = {"configurable": {"thread_id": thread_id}}
 
         def work(tell: Tell) -> Answer:
+            from langgraph.runtime import Runtime
+
             start: Any = values
             if before:
-                self._graph.update_state(config, values, as_node=before)
+                runtime = Runtime(context=context_for(self, request, cancel))  # what chooses the next step reads it
+                known = {**config["configurable"], "__pregel_runtime": runtime}
+                self._graph.update_state({"configurable": known}, values, as_node=before)
                 start = None
             return self._finish_kept(request, cancel, tell, thread_id, question_id, start)
 
