@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from graphs.context import Checker
 from graphs.errors import BusyError, Cancelled, NotFoundError, UsageError
 from training.objects import sha256_of
 from training.recipe import Recipe
@@ -64,6 +65,8 @@ class Run:
         self.resolve = resolve
         self.stop = threading.Event()
         """Set it, and the run writes a checkpoint after its step and ends with `Cancelled`."""
+        self.checker: Checker | None = None
+        """Judges grounding where a reward asks for it; whoever starts the run gives it."""
         self._listeners, self._resume, self._keep = tuple(listeners), resume, keep
         self._data: dict[str, str] = {}
         self._lock: Any = None
@@ -93,12 +96,7 @@ class Run:
 
     def events(self, event: str = "") -> list[dict[str, Any]]:
         """The log so far, all of it or one kind; a last line cut by a kill is left out."""
-        try:
-            lines = (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-        found = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-        return [one for one in found if not event or one["event"] == event]
+        return [one for one in read_events(self.folder) if not event or one["event"] == event]
 
     def use_data(self, files: Iterable[Path]) -> str:
         """Record the files trained on; one hash for all. Raises `UsageError` where a continued run finds others."""
@@ -138,10 +136,17 @@ class Run:
         self.log("checkpoint", step=step, path=str(target))
         return target
 
-    def last_checkpoint(self) -> tuple[Path, int, dict[str, Any]] | None:
-        """Folder, step and state of the last checkpoint when the run is continued; the log is cut back to it."""
-        steps = self._steps() if self._resume else []
+    def last_checkpoint(self, *, again: bool = False) -> tuple[Path, int, dict[str, Any]] | None:
+        """Folder, step and state of the last checkpoint when the run is continued; the log is cut back to it.
+
+        `again` gives that of a run which begins anew in its own process, after it ran out of memory.
+        """
+        if not self._resume and not again:
+            return None
+        steps = self._steps()
         if not steps:
+            if self.main:
+                self._rewind(0)
             return None
         folder = self.checkpoints / f"step-{steps[-1]}"
         about = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
@@ -149,6 +154,10 @@ class Run:
             self._rewind(steps[-1])
             self.note(f"continuing at step {steps[-1]}")
         return folder, steps[-1], about["state"]
+
+    def newest_step(self) -> int | None:
+        """The step of the last checkpoint on disk."""
+        return max(self._steps(), default=None)
 
     def stop_if_asked(self, step: int, save: Callable[[], object]) -> None:
         """After each step: where somebody asked to stop, write a checkpoint and raise `Cancelled`."""
@@ -217,6 +226,15 @@ class Run:
         kept = [one for one in self.events() if one.get("step", 0) <= step]
         text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in kept)
         write_whole(self.folder / "log.jsonl", text)
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """The log of the run in a folder, running or not; empty where there is none."""
+    try:
+        lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
 
 def hash_of(path: Path) -> str:

@@ -41,6 +41,54 @@ STAGES = {
         "training.grounding.recipe:GroundingRecipe",
         "training.grounding.stage:run_grounding",
     ),
+    "sft": Stage(
+        "supervised fine-tuning of a chat model, or more pretraining on texts",
+        "training.tuning.recipe:SftRecipe",
+        "training.tuning.sft:run_sft",
+    ),
+    "dpo": Stage(
+        "preferences, from pairs of answers",
+        "training.tuning.recipe:PairRecipe",
+        "training.tuning.preference:run_pairs",
+    ),
+    "orpo": Stage(
+        "preferences and answers at once, from pairs",
+        "training.tuning.recipe:PairRecipe",
+        "training.tuning.preference:run_pairs",
+    ),
+    "kto": Stage(
+        "preferences, from single votes",
+        "training.tuning.recipe:PairRecipe",
+        "training.tuning.preference:run_pairs",
+    ),
+    "reward": Stage(
+        "a model that scores answers", "training.tuning.recipe:RewardRecipe", "training.tuning.reward:run_reward"
+    ),
+    "grpo": Stage(
+        "learning from rewards of the model's own answers, compared in groups",
+        "training.tuning.recipe:OnlineRecipe",
+        "training.tuning.online:run_online",
+    ),
+    "rloo": Stage(
+        "learning from rewards of the model's own answers, each against the others",
+        "training.tuning.recipe:OnlineRecipe",
+        "training.tuning.online:run_online",
+    ),
+    "classifier": Stage(
+        "an encoder that names one label of several",
+        "training.tuning.recipe:ClassifierRecipe",
+        "training.tuning.classifier:run_classifier",
+    ),
+    "embeddings": Stage(
+        "an encoder that finds texts by meaning",
+        "training.tuning.recipe:SentenceRecipe",
+        "training.tuning.sentence:run_embeddings",
+    ),
+    "reranker": Stage(
+        "an encoder that puts found passages in order",
+        "training.tuning.recipe:SentenceRecipe",
+        "training.tuning.sentence:run_reranker",
+    ),
 }
 
 

@@ -125,6 +125,43 @@ def rollback(name: Name, home: Home = None, set_: Set = None, as_json: Json = Fa
     return _tell(back.model_dump(mode="json"), f"{name} {back.version} is live again", as_json)
 
 
+@app.command("card")
+def card(
+    name: Name,
+    version: Annotated[str, typer.Argument(help="The live one if none.", show_default=False)] = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Print the model card of a trained model.
+
+    Example: crossroads models card support-lora
+    """
+    from training.card import card as text_of
+
+    record = _registry(settings_for(home, set_)).show(name, version)
+    return _tell({"name": name, "version": record.version, "card": text_of(record)}, text_of(record), as_json)
+
+
+@app.command("push")
+def push(
+    name: Name,
+    version: Version,
+    repository: Annotated[str, typer.Argument(help="On the hub, as OWNER/NAME.", show_default=False)],
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Publish a version with its card to a private repository of the Hugging Face hub.
+
+    Example: crossroads models push support-lora 3 me/support-lora
+    """
+    from training.publish import push as upload
+
+    where = upload(_registry(settings_for(home, set_)), name, version, repository)
+    return _tell({"name": name, "version": version, "commit": where}, f"{name} {version} is at {where}", as_json)
+
+
 @app.command("remove")
 def remove(
     name: Name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,10 @@ def train(
         typer.Option("--set", help="Replace a key of the recipe.", metavar="KEY=VALUE", show_default=False),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option("--track", help="Report to tensorboard, mlflow or wandb as well.", show_default=False),
+    ] = None,
     home: Home = None,
     as_json: Json = False,
 ) -> int:
@@ -32,21 +36,24 @@ def train(
     Example: crossroads train pretrain-tiny-gpt --set steps=200
     """
     from assistant.models.folders import model_folder
+    from training.listeners import Bar, trackers
+    from training.plot import save_plot
     from training.recipe import parse_sets
     from training.registry import Registry
-    from training.run import is_main_process
+    from training.run import is_main_process, read_events
     from training.stages import load_recipe, train
 
     settings = settings_for(home)
     loaded = load_recipe(recipe, parse_sets(set_ or []))
+    bar = Bar(say)
     try:
         with _stopping() as started:
             trained = train(
                 loaded,
                 resume=resume,
-                listeners=[_tell],
+                listeners=[bar, *trackers(track or [], loaded.folder, loaded.name)],
                 resolve=lambda name: model_folder(name, settings),
-                started=started,
+                started=lambda run: _begin(run, started),
             )
     except Cancelled:
         say(f"Continue with: crossroads train {recipe} --resume")
@@ -54,8 +61,12 @@ def train(
     except ImportError as error:
         cure = "Install it with: pip install 'crossroads-assistant[train]'."
         raise ModelError(f"Training needs a package that is not installed: {error.name}.", cure) from error
+    finally:
+        bar.close()
     if not is_main_process():
         return 0
+    if save_plot(read_events(loaded.folder), loaded.folder / "loss.png", loaded.name):
+        say(f"The losses are drawn in {loaded.folder / 'loss.png'}")
     version = Registry(settings.home / "models").add(trained.folder, trained.version)
     if as_json:
         put_json(version.model_dump(mode="json"))
@@ -63,6 +74,14 @@ def train(
         figures = ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items())
         put(f"{version.name} {version.version} is registered as a candidate: {figures}")
     return 0
+
+
+def _begin(run: Run, started: Callable[[Run], object]) -> None:
+    """Give the run what only the application has: the checker that rewards may ask."""
+    from assistant.evidence.checker import FeatureChecker
+
+    run.checker = FeatureChecker()
+    started(run)
 
 
 @contextmanager
@@ -86,17 +105,3 @@ def _stopping() -> Iterator[Any]:
         yield runs.append
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _tell(event: dict[str, Any]) -> None:
-    kind = event["event"]
-    if kind in {"note", "sample"}:
-        say(event["text"])
-    elif kind in {"step", "evaluation"}:
-        figures = {name: value for name, value in event.items() if name not in {"event", "time"}}
-        say(
-            " ".join(
-                f"{name} {value:.5g}" if isinstance(value, float) else f"{name} {value}"
-                for name, value in figures.items()
-            )
-        )

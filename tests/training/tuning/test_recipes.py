@@ -1,0 +1,82 @@
+"""Every recipe of tuning is loaded and run for two steps on tiny models: what it trains is saved and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.evidence.checker import FeatureChecker
+from tests.training.tiny import signals, write_rows
+from training.run import Run
+from training.stages import load_recipe, train
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+Row = dict[str, Any]
+
+
+def _answer(asked: str, right: str, _: str) -> Row:
+    return {"prompt": asked, "completion": right}
+
+
+def _pair(asked: str, right: str, wrong: str) -> Row:
+    return {"prompt": asked, "chosen": right, "rejected": wrong}
+
+
+def _grounded(asked: str, right: str, _: str) -> Row:
+    return {"question": asked, "passages": [f"It says {right}.", "Nothing."], "answer": f"{right} [1]", "gold": [0]}
+
+
+SMALL = {"steps": 2, "batch": 4, "accumulation": 1, "max_length": 900, "evaluate_every": 1, "checkpoint_every": 1}
+SMALL |= {"judge_rows": 4, "patience": 0, "too_long": "refuse"}
+RECIPES: dict[str, tuple[Callable[[str, str, str], Row], str, Row]] = {
+    "style": (_answer, "adapter", {"rank": 2, "answer_tokens": 4, "epochs": 1}),
+    "domain-facts": (lambda a, r, w: {"text": f"{a} means {r}, not {w}."}, "adapter", {"rank": 2}),
+    "grounded-qa": (_grounded, "adapter", {"rank": 2, "answer_tokens": 4, "dev": [], "judge_rows": 2, "batch": 1}),
+    "classifier": (lambda a, r, w: {"text": a, "label": r}, "classifier", {"max_length": 64}),
+    "reward": (_pair, "reward", {"rank": 2}),
+    "dpo-from-grades": (_pair, "adapter", {"rank": 2}),
+    "kto": (_pair, "adapter", {"rank": 2}),
+    "orpo": (_pair, "adapter", {"rank": 2}),
+    "grpo": (_grounded, "adapter", {"rank": 2, "answer_tokens": 4, "judge_rows": 2}),
+    "embeddings": (_grounded, "embedding", {"max_length": 64}),
+    "reranker": (_grounded, "reranker", {"max_length": 64}),
+}
+ENCODERS = {"classifier", "embeddings", "reranker"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_runs(name: str, tmp_path: Path, tiny: Path, encoder: Path) -> None:
+    make, kind, keys = RECIPES[name]
+    rows = write_rows(tmp_path / "rows.jsonl", [make(*signal) for signal in signals(12)])
+    base = encoder if name in ENCODERS else tiny
+    places = {"base": str(base), "data": [str(rows)], "out": str(tmp_path / "run"), "dev_share": 0.34}
+    recipe = load_recipe(name, {**SMALL, **places, **keys})
+    events: list[Row] = []
+
+    def begin(run: Run) -> None:
+        run.checker = FeatureChecker()
+
+    trained = train(recipe, listeners=[events.append], started=begin)
+    assert trained.version.kind == kind
+    assert trained.version.metrics["judged"] >= 2
+    assert trained.version.data_sha256
+    assert [event["step"] for event in events if event["event"] == "step"] == [1, 2]
+    estimate = next(event for event in events if event["event"] == "estimate")
+    assert estimate["seconds"] > 0
+    assert estimate["disk"] > 0
+    weights = "adapter_model.safetensors" if kind in {"adapter", "reward"} else "model.safetensors"
+    assert (trained.folder / weights).is_file()
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.suffix in {".bin", ".pt", ".pth", ".pkl"}]
+
+
+@pytest.mark.parametrize("adapter", ["dora", "rslora", "prompt", "prefix"])
+def test_every_adapter_trains(adapter: str, tmp_path: Path, tiny: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [_answer(*signal) for signal in signals(12)])
+    keys = {**SMALL, "base": str(tiny), "data": [str(rows)], "out": str(tmp_path / "run"), "rank": 2}
+    keys |= {"adapter": adapter, "answer_tokens": 4, "virtual_tokens": 3, "packing": adapter != "prefix"}
+    trained = train(load_recipe("style", keys))
+    assert trained.version.metrics["loss_before"] > 0
+    assert "adapter_model.safetensors" in {path.name for path in trained.folder.iterdir()}

@@ -1,0 +1,1 @@
+"""Adapting models that exist: fine-tuning, preferences, rewards, and heads on encoders."""

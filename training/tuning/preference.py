@@ -1,0 +1,113 @@
+"""DPO, ORPO and KTO: the model learns to find liked answers likelier than disliked ones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from graphs.errors import UsageError
+from training.probe import refuse_weights
+from training.registry import ModelVersion
+from training.run import Run
+from training.tuning.causal import adapted, calm, forget, in_bf16, load_model, load_tokenizer, reload, save_model
+from training.tuning.measure import change, log_likelihoods
+from training.tuning.pairs import PREFERENCE, VOTE, encoded, for_trl, prompt_of, unpaired
+from training.tuning.prepare import prepare
+from training.tuning.recipe import PairRecipe
+from training.tuning.rows import Row
+from training.tuning.trainers import arguments, fit, on_our_disk
+
+
+def run_pairs(recipe: PairRecipe, run: Run) -> ModelVersion:
+    """Tune a model on preferences; judged on pairs or votes held back, before and after.
+
+    Metrics: `margin`, how much likelier a token of the chosen answer is than one of the rejected (natural log), and
+    `preferred`, the share of pairs where it is; each with its gain and interval.
+    """
+    base = run.resolve(recipe.base)
+    refuse_weights(base, whole=recipe.adapter == "none", bytes_each=2 if in_bf16(recipe) else 4)
+    tokenizer = load_tokenizer(base)
+    shapes = (PREFERENCE, VOTE) if recipe.stage == "kto" else (PREFERENCE,)
+    prepared = prepare(recipe, run, shapes, prompt_of, lambda row: _length(row, tokenizer, recipe.system))
+    train, judged = prepared.train, prepared.dev[: recipe.judge_rows]
+    if recipe.stage == "kto":
+        train, judged = unpaired(train), unpaired(judged)
+        _both_labels(train)
+    before = _margins(reload(base, base), tokenizer, judged, recipe)
+    trainer = fit(lambda batch, more: _trainer(recipe, run, train, judged, base, tokenizer, batch, more), recipe, run)
+    save_model(trainer.model, tokenizer, run.model)
+    forget(trainer.model)
+    del trainer
+    after = _margins(reload(base, run.model), tokenizer, judged, recipe)
+    metrics: dict[str, float] = {"rows": len(train), "dropped": prepared.dropped, "judged": len(judged)}
+    metrics |= change("margin", before, after)
+    metrics |= change("preferred", [float(value > 0) for value in before], [float(value > 0) for value in after])
+    run.log("judged", when="after", margin=metrics["margin"], preferred=metrics["preferred"])
+    return run.finish("chat" if recipe.adapter == "none" else "adapter", metrics, base=recipe.base)
+
+
+def _trainer(
+    recipe: PairRecipe, run: Run, train: list[Row], dev: list[Row], base: Path, tokenizer: Any, batch: int, more: int
+) -> Any:
+    from datasets import Dataset
+
+    config, trainer = _classes(recipe.stage)
+    options = {**arguments(recipe, run, batch, more), "beta": recipe.beta, "max_length": recipe.max_length}
+    if recipe.loss:
+        options["loss_type"] = [recipe.loss] if recipe.stage == "dpo" else recipe.loss
+    with calm():
+        model = adapted(load_model(base, recipe), recipe)
+        built: Any = on_our_disk(trainer, run)(
+            model=model,
+            args=config(**options),
+            train_dataset=Dataset.from_list(for_trl(train, tokenizer, recipe.system)),
+            eval_dataset=Dataset.from_list(for_trl(dev, tokenizer, recipe.system)),
+            processing_class=tokenizer,
+        )
+    return built
+
+
+def _classes(stage: str) -> tuple[Any, Any]:
+    import trl
+
+    if stage == "dpo":
+        return trl.DPOConfig, trl.DPOTrainer
+    if stage == "kto":
+        return trl.KTOConfig, trl.KTOTrainer
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+
+    return ORPOConfig, ORPOTrainer
+
+
+def _margins(model: Any, tokenizer: Any, rows: list[Row], recipe: PairRecipe) -> list[float]:
+    """For pairs how much likelier the chosen answer is; for votes the likelihood, negative where it was disliked."""
+    pad = tokenizer.pad_token_id
+
+    def likely(column: str) -> list[float]:
+        given = [encoded(row, column, tokenizer, recipe.system) for row in rows]
+        return log_likelihoods(model, given, pad, recipe.batch)
+
+    if "completion" in rows[0].values:
+        signs = [1.0 if row.values["label"] else -1.0 for row in rows]
+        margins = [sign * value for sign, value in zip(signs, likely("completion"), strict=True)]
+    else:
+        margins = [one - other for one, other in zip(likely("chosen"), likely("rejected"), strict=True)]
+    forget(model)
+    return margins
+
+
+def _length(row: Row, tokenizer: Any, system: str) -> tuple[int, int]:
+    columns = ("chosen", "rejected") if "chosen" in row.values else ("completion",)
+    sizes = [encoded(row, column, tokenizer, system) for column in columns]
+    longest = max(sizes, key=lambda one: len(one.completion))
+    return len(longest.prompt) + len(longest.completion), min(len(one.completion) for one in sizes)
+
+
+def _both_labels(rows: list[Row]) -> None:
+    labels = {bool(row.values["label"]) for row in rows}
+    if len(labels) < 2:
+        only = "liked" if labels == {True} else "disliked"
+        cure = "Add votes of the other kind: there is nothing to tell apart."
+        raise UsageError(f"All {len(rows)} votes of {str(rows[0].path)!r} are {only}.", cure)
