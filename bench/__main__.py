@@ -23,6 +23,10 @@ QUICK = {
     "answerable": ["--rows", "30"],
     "memory": ["--questions", "10"],
     "evidence": [],
+    "few_shot": ["--rows", "3"],
+    "tasks": ["--rows", "2"],
+    "refusal": ["--rows", "40", "--page", "/dev/null"],
+    "routing": ["--share", "0.03", "--page", "/dev/null", "--out", "runs/routing-quick.jsonl"],
     "retrieval": ["--sets", "own_docs", "--most", "20"],
     "hostile": [],
 }

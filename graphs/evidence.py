@@ -9,7 +9,7 @@ from graphs.context import Reading
 from graphs.reading import adjoin, prose_spans, windows
 from graphs.words import content_words, sentence_spans, words
 
-_ANSWERABLE_BAR = (0.10, 0.90)
+ANSWERABLE_BAR = (0.10, 0.90)
 """What `refuse` = 0 and `refuse` = 1 ask of a passage; in between by straight line."""
 
 
@@ -21,7 +21,7 @@ def bar(bounds: tuple[float, float], refuse: float) -> float:
 
 def weigh(passages: Sequence[Passage], readings: Sequence[Reading], refuse: float, most: int) -> list[Evidence]:
     """Keep the passages that answer, at most `most`, the likeliest; say of each why."""
-    least = bar(_ANSWERABLE_BAR, refuse)
+    least = bar(ANSWERABLE_BAR, refuse)
     order = sorted(range(len(passages)), key=lambda index: -readings[index].answerable)
     kept = {index for index in order[:most] if readings[index].answerable >= least}
     return [
@@ -33,6 +33,8 @@ def weigh(passages: Sequence[Passage], readings: Sequence[Reading], refuse: floa
 def _why(answerable: float, least: float, kept: bool) -> str:
     if kept:
         return f"answers the question ({answerable:.0%})"
+    if answerable == 0.0:
+        return "not read, others answer already, or nothing in it to read"
     if answerable < least:
         return f"does not seem to answer it ({answerable:.0%}, {least:.0%} needed)"
     return f"others answer it better ({answerable:.0%})"

@@ -7,10 +7,14 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from graphs.answer import Passage
 from graphs.context import Encoder, Reading
 from graphs.words import coverage, sentence_spans, words
 
+Vector = NDArray[np.float32]
 _HEADING = re.compile(r"^\s*(?:#{1,6}\s|[-=*_]{3,}\s*$|\|?\s*:?-{3,})")
 _MOST = 400
 """Characters a window may have."""
@@ -51,32 +55,33 @@ def read_by_meaning(question: str, passages: Sequence[Passage], encoder: Encoder
     cut = [prose_spans(passage.text) for passage in passages]
     texts = [passage.text[low:high] for passage, spans in zip(passages, cut, strict=True) for low, high in spans]
     unknown = [passage.text for passage in passages if not passage.similarity]
-    vectors = encoder.embed_documents([question, *texts, *unknown])
-    asked, rest = vectors[0], iter(vectors[1:])
-    encoded = [[(span, next(rest)) for span in spans] for spans in cut]
-    whole = [passage.similarity or _cosine(asked, next(rest)) for passage in passages]
+    vectors = np.asarray(encoder.embed_documents([question, *texts, *unknown]), dtype=np.float32)
+    asked, sentences, rest = vectors[0], vectors[1 : 1 + len(texts)], iter(vectors[1 + len(texts) :])
+    ends = np.cumsum([0, *(len(spans) for spans in cut)])
+    whole = [passage.similarity or float(_cosines(asked, next(rest)[None])[0]) for passage in passages]
     return [
-        _reading(question, passage, _nearest(asked, passage.text, sentences), similarity)
-        for passage, sentences, similarity in zip(passages, encoded, whole, strict=True)
+        _reading(question, passage, _nearest(asked, passage.text, spans, sentences[low:high]), similarity)
+        for passage, spans, low, high, similarity in zip(passages, cut, ends, ends[1:], whole, strict=False)
     ]
 
 
 def _nearest(
-    asked: Sequence[float], text: str, sentences: Sequence[tuple[tuple[int, int], Sequence[float]]]
+    asked: Vector, text: str, spans: Sequence[tuple[int, int]], vectors: Vector
 ) -> tuple[float, tuple[int, int]] | None:
-    """Cosine and span of the best window; None where there is no sentence."""
-    found = [(_cosine(asked, vector), span) for span, vector in sentences]
-    for (one, first), (two, second) in pairwise(sentences):
-        if two[1] - one[0] <= _MOST and adjoin(text, one, two):
-            mean = [a + b for a, b in zip(first, second, strict=True)]
-            found.append((_cosine(asked, mean), (one[0], two[1])))
-    return max(found) if found else None
+    """Cosine and span of the best window; None where there is no sentence. `vectors` has a row for each span."""
+    if not spans:
+        return None
+    pairs = [at for at, (one, two) in enumerate(pairwise(spans)) if two[1] - one[0] <= _MOST and adjoin(text, one, two)]
+    near = _cosines(asked, np.vstack([vectors, vectors[pairs] + vectors[[at + 1 for at in pairs]]]))
+    found = [*spans, *((spans[at][0], spans[at + 1][1]) for at in pairs)]
+    return max(zip(near.tolist(), found, strict=True))
 
 
-def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
-    """The cosine; `one` is of unit length."""
-    length = math.sqrt(sum(value * value for value in other)) or 1.0
-    return sum(a * b for a, b in zip(one, other, strict=True)) / length
+def _cosines(one: Vector, others: Vector) -> Vector:
+    """Cosines of `others` (n, dimensions) with `one`, which is of unit length."""
+    lengths = np.maximum(np.linalg.norm(others, axis=1), 1e-12)
+    cosines: Vector = ((others @ one) / lengths).astype(np.float32)
+    return cosines
 
 
 def _reading(

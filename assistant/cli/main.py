@@ -21,6 +21,7 @@ from assistant.cli import (
     ingest,
     knowledge,
     models,
+    prompts,
     replay,
     routing,
     serve,
@@ -69,6 +70,7 @@ app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(models.app, name="models")
 app.add_typer(examples.app, name="examples")
 app.add_typer(routing.app, name="routing")
+app.add_typer(prompts.app, name="prompts")
 app.add_typer(evaluate.app, name="eval")
 app.command("train")(train.train)
 app.command("advise")(advise.advise)

@@ -39,7 +39,9 @@ def collect(samples: Sequence[Sample], paths: Sequence[str], ask: Ask, out: Path
     done = {(outcome.id, outcome.asked) for outcome in read_outcomes(out)}
     waiting = [(sample, path) for sample in samples for path in paths if (sample.id, path) not in done]
     out.parent.mkdir(parents=True, exist_ok=True)
+    whole = not out.is_file() or out.read_bytes()[-1:] in (b"", b"\n")
     with out.open("a", encoding="utf-8") as file:
+        file.write("" if whole else "\n")  # a killed run may have left half a line
         for number, (sample, path) in enumerate(waiting, 1):
             file.write(_outcome(sample, path, ask).model_dump_json() + "\n")
             file.flush()

@@ -27,6 +27,8 @@ _STOP = ["\nQuestion:", "\nPassage"]
 """The prompt's own labels: a small model that writes one has begun to make up the next turn."""
 KNOWS_BAR = (0.0, 0.5)
 """How often a model's memory must be right for such questions, at `refuse` 0 and 1, before it is asked at all."""
+_FIRST, _SURE = 4, 0.85
+"""How many passages are read first, and the chance from which on the others need not be."""
 QUOTED = "quotation"
 """What stands for the model of an answer no model wrote."""
 MEMORY_NOTICE = "From the model's own memory; not checked against any source."
@@ -48,7 +50,17 @@ def read(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
 
 
 def read_passages(question: str, passages: Sequence[Passage], context: Context) -> list[Reading]:
-    """One reading for each passage, by the trained reader or, where there is none, by meaning."""
+    """One reading for each passage; those far down are read only where those before them do not surely answer.
+
+    By the trained reader or, where there is none, by meaning.
+    """
+    first = _read(question, passages[:_FIRST], context)
+    if any(reading.answerable >= _SURE for reading in first):
+        return first + [Reading(answerable=0.0, start=0, end=0, text="")] * (len(passages) - len(first))
+    return first + _read(question, passages[_FIRST:], context)
+
+
+def _read(question: str, passages: Sequence[Passage], context: Context) -> list[Reading]:
     if not passages:
         return []
     if context.reader is not None:

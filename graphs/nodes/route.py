@@ -24,6 +24,8 @@ from graphs.state import ChatState
 from graphs.tasks import Task, find_task
 
 NEEDS_DOCUMENTS = ("rag", "tuned_rag")
+_NEAR_EXAMPLE = 0.4
+"""Cosine from which on a worked example is near enough to be followed, where no router was learned."""
 
 
 def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -123,11 +125,22 @@ def look_at(
 
 def _decided(state: ChatState, context: Context, passages: Sequence[Passage], forced: str) -> RouteDecision:
     message, standalone = state["question"], state["standalone"]
+    task = Task(**state["task"]) if state["task"] else None
     if context.router is None or context.given is not None:
         found = [(passage.text, passage.similarity, passage.title) for passage in passages]
-        return decide(message, context, probe_of(standalone, found), forced=forced)
-    task = Task(**state["task"]) if state["task"] else None
+        decision = decide(message, context, probe_of(standalone, found), forced=forced)
+        return _with_examples(decision, task, context) if task else decision
     return decide(message, context, *look_at(message, standalone, task, context, passages), forced=forced)
+
+
+def _with_examples(decision: RouteDecision, task: Task, context: Context) -> RouteDecision:
+    """Without a router: a task the user keeps near examples of is done as they show."""
+    near = context.examples.nearest(task.name, task.text) if context.examples else 0.0
+    if decision.path != "zero_shot" or decision.forced or near < _NEAR_EXAMPLE:
+        return decision
+    reason = f"You keep worked examples of this; the nearest is {near:.0%} alike."
+    scores = {**decision.scores, "few_shot": round(near, 4), "zero_shot": round(1 - near, 4)}
+    return decision.model_copy(update={"path": "few_shot", "reason": reason, "scores": scores, "confidence": near})
 
 
 def search(question: str, context: Context) -> tuple[list[Passage], list[str]]:
