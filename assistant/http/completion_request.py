@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant.records import Message, Request
 from graphs.answer import PATHS
+from graphs.constrained import check_schema
+from graphs.effort import Effort
 from graphs.errors import NotFoundError, UsageError
 
 MODEL = "crossroads"
@@ -17,6 +19,9 @@ _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
     "user": "user",
     "assistant": "assistant",
 }
+
+
+_EFFORTS: dict[str, Effort] = {"low": "quick", "medium": "balanced", "high": "thorough"}
 
 
 class ParameterError(UsageError):
@@ -70,6 +75,8 @@ class CompletionRequest(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     n: int | None = None
+    reasoning_effort: Literal["low", "medium", "high"] | None = None
+    """How much the answer may take: our quick, balanced and thorough."""
     thread_id: str = ""
     """Ours: go on with a stored conversation; the earlier messages sent along are then not used."""
     collection: str = ""
@@ -102,9 +109,20 @@ def parse_completion(body: dict[str, Any]) -> CompletionRequest:
     for parameter in ("tools", "functions", "stop", "logprobs"):
         if extra.get(parameter):
             raise ParameterError(parameter, f"{parameter!r} is not supported.", "Leave it out.")
-    if (extra.get("response_format") or {}).get("type", "text") != "text":
-        raise ParameterError("response_format", "Answers are text only.", "Leave response_format out.")
+    _form(request)
     return request
+
+
+def _form(asked: CompletionRequest) -> dict[str, Any]:
+    """The JSON schema the answer is to fill; empty for text. Raises `ParameterError` for a format there is not."""
+    wanted = (asked.model_extra or {}).get("response_format") or {}
+    if wanted.get("type", "text") == "text":
+        return {}
+    schema = (wanted.get("json_schema") or {}).get("schema") if wanted["type"] == "json_schema" else None
+    if wrong := check_schema(schema):
+        cure = "Send type json_schema with the schema of an object, or leave response_format out."
+        raise ParameterError("response_format", f"The format cannot be used: {wrong}.", cure)
+    return dict(schema)
 
 
 def as_request(asked: CompletionRequest) -> Request:
@@ -124,6 +142,8 @@ def as_request(asked: CompletionRequest) -> Request:
         collection=asked.collection,
         history=None if asked.thread_id else before,
         answer_tokens=asked.answer_tokens,
+        effort=_EFFORTS[asked.reasoning_effort] if asked.reasoning_effort else "",
+        form=_form(asked),
     )
 
 

@@ -18,7 +18,8 @@ STEPS = (
 
 def details(answer: Answer) -> str:
     """Everything the record of an answer holds, in sections."""
-    return "".join((_reason(answer), _paths(answer), _steps(answer), _evidence(answer), _facts(answer)))
+    parts = (_reason, _paths, _steps, _tried, _evidence, _examples, _facts)
+    return "".join(part(answer) for part in parts)
 
 
 def _reason(answer: Answer) -> str:
@@ -69,6 +70,22 @@ def _steps(answer: Answer) -> str:
         for words, value in shown
     )
     return f'<h4>Steps</h4><table class="steps"><tbody>{rows}</tbody></table>'
+
+
+def _tried(answer: Answer) -> str:
+    """What was tried on the way: a search again, a sentence taken back, a path left."""
+    items = "".join(f"<li>{safe(step.text)}</li>" for step in answer.steps)
+    return f'<h4>What was tried</h4><ol class="plain">{items}</ol>' if items else ""
+
+
+def _examples(answer: Answer) -> str:
+    """The worked examples the model was shown, the nearest last as it saw them."""
+    items = "".join(
+        f"<li><bdi>{safe(example.input)}</bdi> → <bdi>{safe(example.output)}</bdi> "
+        f'<span class="faint">similarity {example.similarity:.2f}</span></li>'
+        for example in answer.examples
+    )
+    return f'<h4>Worked examples shown</h4><ul class="plain">{items}</ul>' if items else ""
 
 
 def _evidence(answer: Answer) -> str:

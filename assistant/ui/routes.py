@@ -31,6 +31,7 @@ class Question(BaseModel):
     path: Path | Literal["auto"] = "auto"
     collection: str = ""
     model: str = ""
+    effort: Literal["", "quick", "balanced", "thorough"] = ""
     replace: str = ""
 
 

@@ -80,7 +80,8 @@ def _extract(state: ChatState, context: Context, task: Task) -> dict[str, Any]:
         return {"draft": draft | {"unknown": True, "why": why}, "steps": steps}
     made_up = missing(value, task.text)
     notices = [f"Not found word for word in the text: {', '.join(made_up)}."] if made_up else []
-    text = f"```json\n{json.dumps(value, ensure_ascii=False, indent=1)}\n```"
+    written = json.dumps(value, ensure_ascii=False, indent=1)
+    text = written if state.get("form") else f"```json\n{written}\n```"  # whoever sends a schema wants JSON alone
     emit(Token(text=text))
     return {"draft": draft | {"text": text, "data": value}, "steps": steps, "notices": [*state["notices"], *notices]}
 

@@ -109,6 +109,7 @@ def test_the_stage_writes_a_version_with_its_figures(tmp_path: Path) -> None:
     assert made.version.kind == "router"
     assert {"ece", "right", "rows"} <= set(made.version.metrics)
     assert RouterModel.load(made.folder).model == "local:tiny"
+    assert "| ece |" in (made.folder / "CARD.md").read_text()
 
 
 def test_a_row_without_outcomes_names_its_line(tmp_path: Path) -> None:

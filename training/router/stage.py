@@ -22,5 +22,5 @@ def run_router(recipe: RouterRecipe, run: Run) -> ModelVersion:
     run.note(f"{cut} held-out rows: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
     router = learn(rows, *shape)
     router.save(run.model)
-    write_metrics(run.model, figures | {"rows": len(rows)}, as_json(router))
+    write_metrics(run.model, figures | {"rows": len(rows)}, as_json(router), recipe.model)
     return run.finish("router", figures | {"rows": float(len(rows))}, base=recipe.model)

@@ -151,7 +151,29 @@ def calibration_error(chances: Sequence[float], right: Sequence[bool], bins: int
     return cast(float, sum(gaps) / len(said))
 
 
-def write_metrics(folder: Path, figures: dict[str, float], weighs: dict[str, Any]) -> None:
-    """`metrics.json` beside the weights."""
+def write_metrics(folder: Path, figures: dict[str, float], weighs: dict[str, Any], model: str) -> None:
+    """`metrics.json` and a card that says them in words, beside the weights."""
     value = {"held_out": figures, "weighs_most": weighs}
     (folder / "metrics.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    told = "\n".join(f"| {name} | {figure:g} |" for name, figure in figures.items())
+    (folder / "CARD.md").write_text(_CARD.format(model=model, figures=told), encoding="utf-8")
+
+
+_CARD = """# Router: which path answers which request well
+
+One logistic curve for each path over the measures of `graphs/seen.py` and a few directions of the question's
+embedding, calibrated by Platt's method on rows each curve had not seen. JSON; no text of any request is kept.
+
+- **Learned from** outcomes of every path over a mixed set (`bench/outcomes.py`; `eval/mixed` says what counts as
+  right), with the chat model `{model}`. Another chat model answers differently: train again for it.
+- **Recipe.** `training/recipes/router.yaml`, seconds on one core.
+- **Figures** on held-out rows, by a router that had not seen them; `right` is the share the chosen path gets right,
+  `right_best_single` that of the best path alone, `right_oracle` that of the best path for each row. The weights here
+  learned from all rows.
+
+| figure | value |
+|---|---:|
+{figures}
+
+**Limits.** A path that was never measured gets the chance of its untuned sibling. The set is English and small.
+"""

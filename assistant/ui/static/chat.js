@@ -30,7 +30,7 @@ export async function ask({ question, replace = "", path = $("path").value, from
   }
   if (from && !(await mayReplace(from))) return false;
   clearAlert();
-  const wish = { question, replace, path, thread_id: state.thread, collection: $("collection").value, model: $("model").value };
+  const wish = { question, replace, path, thread_id: state.thread, collection: $("collection").value, model: $("model").value, effort: $("effort").value };
   state.run = "starting";
   setBusy(true);
   try {
