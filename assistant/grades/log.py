@@ -1,0 +1,76 @@
+"""Every finished answer of the home with its question, by `answer_id`: what grading draws from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy.engine import Connection, Engine
+
+from assistant.database import writing
+from assistant.grades.types import Logged
+from graphs.answer import Answer
+from graphs.errors import NotFoundError
+
+_metadata = MetaData()
+_answers = Table(
+    "answers",
+    _metadata,
+    Column("answer_id", String, primary_key=True),
+    Column("thread_id", String, nullable=False, index=True),
+    Column("created", String, nullable=False, index=True),
+    Column("question", String, nullable=False),
+    Column("answer", String, nullable=False),
+)
+
+
+class AnswerLog:
+    """The answers of stored conversations; they go when their conversation is deleted."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        with writing(engine) as connection:
+            _metadata.create_all(connection)
+
+    def add(self, question: str, answer: Answer) -> None:
+        """Keep a finished answer."""
+        with writing(self._engine) as connection:
+            add_answer(connection, question, answer)
+
+    def get(self, answer_id: str) -> Logged:
+        """One answer. Raises `NotFoundError`."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(_answers).where(_answers.c.answer_id == answer_id)).first()
+        if row is None:
+            cure = "Answers go with their conversation. See `crossroads grades list`."
+            raise NotFoundError(f"No answer {answer_id!r} is kept.", cure)
+        return Logged(question=row.question, answer=Answer.model_validate_json(row.answer), created=row.created)
+
+    def recent(self, most: int = 2000) -> list[Logged]:
+        """The latest answers, newest first."""
+        query = select(_answers).order_by(_answers.c.created.desc(), _answers.c.answer_id).limit(most)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Logged(question=row.question, answer=Answer.model_validate_json(row.answer), created=row.created)
+            for row in rows
+        ]
+
+
+def add_answer(connection: Connection, question: str, answer: Answer) -> None:
+    """Keep a finished answer within a transaction that is under way; a second time changes nothing."""
+    connection.execute(delete(_answers).where(_answers.c.answer_id == answer.answer_id))
+    connection.execute(
+        insert(_answers).values(
+            answer_id=answer.answer_id,
+            thread_id=answer.thread_id,
+            created=datetime.now(UTC).isoformat(timespec="microseconds"),
+            question=question,
+            answer=answer.model_dump_json(),
+        )
+    )
+
+
+def forget_thread(connection: Connection, thread_id: str) -> None:
+    """Drop the answers of a conversation within a transaction that is under way. Grades keep their own copy."""
+    connection.execute(delete(_answers).where(_answers.c.thread_id == thread_id))
