@@ -17,6 +17,7 @@ from assistant.database import open_database
 from assistant.documentation import load_documentation
 from assistant.examples import Examples
 from assistant.feedback import Feedback
+from assistant.grades.grading import Grading
 from assistant.knowledge.catalogue import Catalogue
 from assistant.records import Consent, Request, Vote
 from assistant.resources import Lazy, Progress, Resources
@@ -57,6 +58,7 @@ class Assistant:
         self.resources = resources
         self.threads = Threads(engine, saver, private_folder(settings.home, "run"))
         self.feedback = Feedback(engine)
+        self.grading = Grading(engine, settings, self.feedback)
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
         self.tool_runs = ToolRuns(engine)

@@ -140,6 +140,15 @@ class ToolSettings(_Section):
         return {name.strip() for name in listed.split(",") if name.strip()}
 
 
+class Grading(_Section):
+    """How experts grade answers."""
+
+    grader: str = Field(default="me", min_length=1, max_length=80)
+    """Whose grades these are where nobody says otherwise."""
+    rubric: str = ""
+    """A YAML file of criteria; empty means the one that ships."""
+
+
 class Serve(_Section):
     """Where the UI and the HTTP API listen."""
 
@@ -161,6 +170,7 @@ class Settings(_Section):
     tools: ToolSettings = ToolSettings()
     budget: BudgetSettings = BudgetSettings()
     traces: TraceSettings = TraceSettings()
+    grading: Grading = Grading()
     serve: Serve = Serve()
 
     @field_validator("home", "cache")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from assistant.checking import check_text
+from assistant.grades.operations import GRADING
 from assistant.records import Consent, Request, Vote
 from graphs.errors import NotFoundError, UsageError
 from graphs.events import Failed, Final
@@ -294,6 +295,7 @@ def _at_once(work: Callable[[Assistant, Arguments], Any]) -> Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
+    **{name: _at_once(work) for name, work in GRADING.items()},
     "ask": ask,
     "approve": approve,
     "replay": replay,

@@ -18,6 +18,7 @@ from sqlalchemy import Column, Float, Integer, MetaData, String, Table, delete, 
 from sqlalchemy.engine import Engine, Row
 
 from assistant.database import writing
+from assistant.grades.log import add_answer, forget_thread, make_tables
 from assistant.records import Request, ThreadInfo, Turn
 from assistant.turn_lock import take_turn
 from graphs.answer import PATHS, Answer, Expected
@@ -67,6 +68,7 @@ class Threads:
         self._saver = saver
         with writing(engine) as connection:
             _metadata.create_all(connection)
+            make_tables(connection)
 
     def list(self, search: str = "") -> list[ThreadInfo]:
         """Conversations, the latest used first; with `search` those whose title or text contains it."""
@@ -145,6 +147,7 @@ class Threads:
             with writing(self._engine) as connection:
                 connection.execute(delete(_turns).where(_turns.c.thread_id == thread_id))
                 connection.execute(delete(_threads).where(_threads.c.thread_id == thread_id))
+                forget_thread(connection, thread_id)
         finally:
             release()
 
@@ -193,6 +196,8 @@ class Threads:
             connection.execute(update(_turns).where(_turns.c.question_id == question_id).values(values))
             connection.execute(delete(_turns).where(_turns.c.replaced_by == question_id))
             connection.execute(update(_threads).where(_threads.c.thread_id == answer.thread_id).values(updated=_now()))
+            asked = select(_turns.c.question).where(_turns.c.question_id == question_id)
+            add_answer(connection, connection.execute(asked).scalar() or answer.question, answer)
         self._prune(answer.thread_id)
 
     def fail(self, question_id: str) -> None:

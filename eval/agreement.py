@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import UsageError
 
+Level = Literal["ordinal", "nominal", "interval"]
 Ratings = Mapping[str, Mapping[str, float]]
 """Grader → item → number."""
 
@@ -25,16 +27,16 @@ class Agreement:
     """Items that at least two graders rated."""
 
 
-def agreement(ratings: Ratings, level: str = "ordinal", draws: int = 400, seed: int = 0) -> Agreement:
+def agreement(ratings: Ratings, level: Level = "ordinal", draws: int = 400, seed: int = 0) -> Agreement:
     """Krippendorff's alpha of one criterion; `level` is `ordinal`, `nominal` or `interval`. Items are redrawn.
 
     Source: Krippendorff, Content Analysis (2004), computed by the package `krippendorff`. Raises `UsageError` for
     another level.
     """
-    if level not in ("ordinal", "nominal", "interval"):
+    if level not in get_args(Level):
         raise UsageError(f"Agreement has no level {level!r}.", "Use ordinal, nominal or interval.")
     table = _table(ratings)
-    twice = table[:, (~np.isnan(table)).sum(0) >= 2] if table.size else table
+    twice = table[:, (~np.isnan(table)).sum(0) >= 2]
     if twice.shape[1] < 2:
         return Agreement(float("nan"), float("nan"), float("nan"), int(twice.shape[1]))
     random = np.random.default_rng(seed)
@@ -44,7 +46,7 @@ def agreement(ratings: Ratings, level: str = "ordinal", draws: int = 400, seed: 
     return Agreement(_alpha(twice, level), float(low), float(high), columns)
 
 
-def of_each(ratings: Ratings, level: str = "ordinal") -> dict[str, float]:
+def of_each(ratings: Ratings, level: Level = "ordinal") -> dict[str, float]:
     """Each grader's alpha against the mean of the others on what both rated; NaN where that is fewer than two items."""
     found = {}
     for grader, own in ratings.items():
@@ -63,10 +65,11 @@ def _mean_of_others(ratings: Ratings, grader: str, item: str) -> float:
 def _table(ratings: Ratings) -> NDArray[np.float64]:
     """Graders × items, NaN where nothing was said."""
     items = sorted({item for given in ratings.values() for item in given})
-    return np.array([[given.get(item, np.nan) for item in items] for given in ratings.values()], dtype=np.float64)
+    rows = [[given.get(item, np.nan) for item in items] for given in ratings.values()]
+    return np.array(rows, dtype=np.float64).reshape(len(ratings), len(items))
 
 
-def _alpha(table: NDArray[np.float64], level: str) -> float:
+def _alpha(table: NDArray[np.float64], level: Level) -> float:
     import krippendorff
 
     seen = table[~np.isnan(table)]

@@ -18,6 +18,7 @@ from assistant.cli import (
     doctor,
     evaluate,
     examples,
+    grades,
     ingest,
     knowledge,
     models,
@@ -68,6 +69,7 @@ app.command("replay")(replay.replay)
 app.command("ingest")(ingest.ingest)
 app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(models.app, name="models")
+app.add_typer(grades.app, name="grades")
 app.add_typer(examples.app, name="examples")
 app.add_typer(routing.app, name="routing")
 app.add_typer(prompts.app, name="prompts")

@@ -30,12 +30,7 @@ class AnswerLog:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         with writing(engine) as connection:
-            _metadata.create_all(connection)
-
-    def add(self, question: str, answer: Answer) -> None:
-        """Keep a finished answer."""
-        with writing(self._engine) as connection:
-            add_answer(connection, question, answer)
+            make_tables(connection)
 
     def get(self, answer_id: str) -> Logged:
         """One answer. Raises `NotFoundError`."""
@@ -55,6 +50,11 @@ class AnswerLog:
             Logged(question=row.question, answer=Answer.model_validate_json(row.answer), created=row.created)
             for row in rows
         ]
+
+
+def make_tables(connection: Connection) -> None:
+    """Make what is not there yet."""
+    _metadata.create_all(connection)
 
 
 def add_answer(connection: Connection, question: str, answer: Answer) -> None:

@@ -40,6 +40,14 @@ def panels(answer: Answer) -> str:
     return cited + seen
 
 
+def spread(answer: Answer, most: int = 5) -> str:
+    """Every cited passage, its span marked, one below the other; where nothing is cited, what was looked at."""
+    passages = {item.passage.chunk_id: item.passage for item in answer.evidence}
+    shown = [_cited(citation, passages.get(citation.chunk_id)) for citation in answer.citations]
+    shown = shown or [_looked_at(item.passage) for item in answer.evidence[:most]]
+    return "".join(f'<section class="evidence-item">{html}</section>' for html in shown)
+
+
 def nearest(answer: Answer, most: int = 3) -> str:
     """The passages an answer that found nothing came closest to."""
     if not answer.evidence:

@@ -61,6 +61,12 @@ def _arguments(arguments: Mapping[str, object]) -> str:
     return "".join(f'<dt>{safe(name)}</dt><dd dir="auto">{safe(str(value))}</dd>' for name, value in arguments.items())
 
 
+def bare(item: Answer) -> str:
+    """An answer with its sources alone: nothing that tells how it was made, and no tools."""
+    parts = [_notices(item.notices), _lead(item), _body(item), evidence.chips(item)]
+    return f'<div class="answer {_kind(item)}">{"".join(parts)}</div>'
+
+
 def failure(error: Mapping[str, str]) -> str:
     """What happened and what to do, with a button that tries again."""
     return (

@@ -17,7 +17,7 @@ from graphs.events import Status, Token
 from graphs.evidence import bar, weigh
 from graphs.memory import AGREEMENT_BAR, agreement
 from graphs.nodes.common import elapsed, emit, history
-from graphs.prompts import load_prompt
+from graphs.prompts import load_prompt, passages_message
 from graphs.reading import read_by_meaning
 from graphs.routing import kind_of
 from graphs.state import ChatState
@@ -75,8 +75,7 @@ def answer_from_passages(state: ChatState, runtime: Runtime[Context]) -> dict[st
     kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
     few_shot = state["decision"]["path"] == "few_shot"
     text, prompt = load_prompt("passages_few_shot" if few_shot else "passages")
-    shown = "\n\n".join(f"[{number}] {passage.text}" for number, passage in enumerate(kept, 1))
-    question = f"{shown}\n\nQuestion: {state['standalone']}"
+    question = passages_message(state["standalone"], [passage.text for passage in kept])
     return write(state, runtime.context, [*with_examples(text), HumanMessage(question)], prompt)
 
 

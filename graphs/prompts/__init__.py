@@ -7,7 +7,7 @@ put in its place for a while (`instead`), which is how two versions are compared
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -75,3 +75,9 @@ def instead(reference: str) -> Iterator[PromptRef]:
         _instead.pop(name)
         if before is not None:
             _instead[name] = before
+
+
+def passages_message(question: str, passages: Sequence[str]) -> str:
+    """What the model is shown on the documents paths: the numbered passages, then the question."""
+    shown = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(passages, 1))
+    return f"{shown}\n\nQuestion: {question}"

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from assistant.ui import tabs
+from assistant.ui.tabs.tab import Tab
 from tests.fake_assistant import GUIDE, FakeAssistant, document
 
 pytestmark = pytest.mark.browser
@@ -19,7 +20,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[Any], str
     from assistant.ui import mount
 
     patch = pytest.MonkeyPatch()
-    shelf = tabs.Tab("shelf", "Shelf", lambda assistant, query: "<p id=inside>What is kept</p>", script=False)
+    shelf = Tab("shelf", "Shelf", lambda assistant, query: "<p id=inside>What is kept</p>", script=False)
     patch.setattr(tabs, "TABS", (shelf,))
     fake = FakeAssistant(tmp_path_factory.mktemp("tabs"), [document("guide.md", GUIDE, title="Guide")])
     yield serve(mount(FastAPI(), fake))  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ export async function show(name) {
   fill($("area"), '<p class="faint">Opening …</p>');
   try {
     await draw(name);
+    $("area").focus({ preventScroll: true }); // off the link: the area's keys work at once
   } catch (error) {
     const text = document.createElement("p");
     text.className = "area-error";

@@ -6,37 +6,21 @@ script `static/tabs/NAME.js` that may export `enter(area)`, `leave()` and `actio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 
 from assistant.ui.ours import refused
+from assistant.ui.tabs import grade
+from assistant.ui.tabs.tab import Tab
 from graphs.errors import CrossroadsError, NotFoundError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
 
 
-@dataclass(frozen=True)
-class Tab:
-    """One area of the page."""
-
-    name: str
-    """Part of addresses: `./?tab=NAME`."""
-    title: str
-    """What people read; also the area's heading."""
-    html: Callable[[Assistant, Mapping[str, str]], str]
-    """The fragment below the heading, from what the address asks for. Everything foreign in it must be escaped."""
-    routes: Callable[[APIRouter, Assistant], None] | None = None
-    """Adds the area's own endpoints. What changes something depends on `assistant.ui.ours.from_our_page`."""
-    script: bool = True
-    """Whether there is a `static/tabs/NAME.js`."""
-
-
-TABS: tuple[Tab, ...] = ()
+TABS: tuple[Tab, ...] = (grade.TAB,)
 
 
 def links() -> str:

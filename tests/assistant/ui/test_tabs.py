@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from assistant.ui import tabs
 from assistant.ui.routes import ui_router
+from assistant.ui.tabs.tab import Tab
 from graphs.errors import UsageError
 from tests.fake_assistant import FakeAssistant
 
@@ -30,7 +31,7 @@ def _routes(router: APIRouter, assistant: Any) -> None:
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    monkeypatch.setattr(tabs, "TABS", (tabs.Tab("shelf", "Shelf & co", _fragment, _routes, script=False),))
+    monkeypatch.setattr(tabs, "TABS", (Tab("shelf", "Shelf & co", _fragment, _routes, script=False),))
     app = FastAPI()
     app.include_router(ui_router(FakeAssistant(tmp_path, [])))  # type: ignore[arg-type]
     return TestClient(app)

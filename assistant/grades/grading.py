@@ -1,0 +1,157 @@
+"""Grading as the page, the commands and the API see it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.documentation import find_documentation
+from assistant.feedback import Feedback
+from assistant.grades.log import AnswerLog
+from assistant.grades.queue import next_item, next_pair, side
+from assistant.grades.rows import Rows, card, training_rows
+from assistant.grades.rubric import load_rubric
+from assistant.grades.store import Grades
+from assistant.grades.types import Comparison, Grade, Item, Logged
+from graphs.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from assistant.config import Settings
+    from eval.agreement import Level
+
+
+class Grading:
+    """What experts do with the answers of one home. Raises `SettingsError` where the rubric cannot be read."""
+
+    def __init__(self, engine: Engine, settings: Settings, feedback: Feedback) -> None:
+        self.log = AnswerLog(engine)
+        self.store = Grades(engine, load_rubric(settings.grading.rubric))
+        self._grader = settings.grading.grader
+        self._feedback = feedback
+
+    def grader(self, name: str = "") -> str:
+        """Who grades: the name given, else the one of the settings."""
+        return " ".join(name.split()) or self._grader
+
+    def next(self, grader: str = "") -> Item | None:
+        """The answer worth this grader's next minute; None where nothing is left."""
+        votes = {vote.answer_id: vote.vote for vote in self._feedback.list()}
+        return next_item(self.log.recent(), self.store.current(), votes, self.grader(grader))
+
+    def record(self, grade: Grade) -> Grade:
+        """Keep a grade. Raises `NotFoundError` for an unknown answer, `UsageError` for an impossible score."""
+        return self.store.record(grade, self._logged(grade.answer_id))
+
+    def undo(self, grader: str = "") -> Grade:
+        """Withdraw this grader's last grade. Raises `UsageError` where there is none."""
+        return self.store.undo(self.grader(grader))
+
+    def next_pair(self, grader: str = "") -> tuple[Logged, Logged] | None:
+        """Two answers to one question to compare blindly; None where there are none."""
+        seen = [comparison for comparison, *_ in self.store.comparisons()]
+        return next_pair(self.log.recent(), seen, self.grader(grader))
+
+    def compare(self, comparison: Comparison) -> Comparison:
+        """Keep a blind choice. Raises `NotFoundError`, and `UsageError` where the two answer different questions."""
+        first, second = self.log.get(comparison.first), self.log.get(comparison.second)
+        if first.question.casefold().split() != second.question.casefold().split():
+            raise UsageError("These two answers are to different questions.", "Compare answers to one question.")
+        return self.store.compare(comparison, first, second)
+
+    def summary(self, grader: str = "") -> dict[str, Any]:
+        """Progress and agreement: how many are graded by whom, alpha by criterion and grader, sides compared."""
+        graded = self.store.current()
+        mine = [grade for grade, _ in graded if grade.grader == self.grader(grader)]
+        by_grader: dict[str, int] = defaultdict(int)
+        for grade, _ in graded:
+            by_grader[grade.grader] += grade.outcome == "graded"
+        return {
+            "grader": self.grader(grader),
+            "answers": len(self.log.recent()),
+            "graded": len({grade.answer_id for grade, _ in graded if grade.outcome == "graded"}),
+            "mine": sum(grade.outcome == "graded" for grade in mine),
+            "seconds": _median([grade.seconds for grade in mine if grade.seconds]),
+            "graders": dict(by_grader),
+            "agreement": self._agreement([grade for grade, _ in graded if grade.outcome == "graded"]),
+            "sides": self._sides(),
+        }
+
+    def rows(self, wanted: str, held_out: Iterable[str] = ()) -> Rows:
+        """Training rows from the grades; the documentation's own questions are always held out."""
+        known = [*own_questions(), *held_out]
+        return training_rows(wanted, self.store.current(), self.store.comparisons(), self.store.rubric, known)
+
+    def card(self, wanted: str, rows: Rows) -> str:
+        """The data card of these rows."""
+        return card(wanted, rows, self.store.rubric)
+
+    def _logged(self, answer_id: str) -> Logged:
+        for grade, logged in self.store.current():
+            if grade.answer_id == answer_id:
+                return logged  # graded before, and its conversation may be gone
+        return self.log.get(answer_id)
+
+    def _agreement(self, grades: list[Grade]) -> dict[str, Any]:
+        try:
+            from eval.agreement import agreement, of_each
+        except ImportError:  # the package `krippendorff` comes with the extra `eval`
+            return {}
+        found = {}
+        for criterion in self.store.rubric.criteria:
+            ratings: dict[str, dict[str, float]] = defaultdict(dict)
+            for grade in grades:
+                if criterion.name in grade.scores:
+                    ratings[grade.grader][grade.answer_id] = float(grade.scores[criterion.name])
+            level: Level = "ordinal" if criterion.kind == "scale" else "nominal"
+            whole = agreement(ratings, level)
+            found[criterion.name] = {
+                "alpha": _number(whole.alpha),
+                "low": _number(whole.low),
+                "high": _number(whole.high),
+                "items": whole.items,
+                "graders": {name: _number(value) for name, value in of_each(ratings, level).items()},
+            }
+        return found
+
+    def _sides(self) -> list[dict[str, Any]]:
+        from eval.agreement import bradley_terry
+
+        shares = {"first": 1.0, "second": 0.0, "tie": 0.5, "both_bad": 0.5}
+        wins = []
+        for comparison, question, one, other in self.store.comparisons():
+            left, right = (side(Logged(question=question, answer=answer, created="")) for answer in (one, other))
+            wins.append((left, right, shares[comparison.choice]))
+        return [vars(strength) for strength in bradley_terry(wins)]
+
+
+def own_questions() -> list[str]:
+    """The questions the project evaluates itself with: no training row may hold one of them."""
+    files = [folder / "questions.jsonl" for folder in dict.fromkeys(path.parent for path in find_documentation())]
+    return [question for file in files if file.is_file() for question in questions_of(file)]
+
+
+def questions_of(path: Path) -> list[str]:
+    """The questions of an evaluation set: `input` or `question` of each JSON line. Raises `UsageError`."""
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            found.append(str(row.get("input") or row["question"]))
+        except (ValueError, KeyError, AttributeError):
+            cure = "Each line must be a JSON object with `input` or `question`."
+            raise UsageError(f"Line {number} of {str(path)!r} has no question.", cure) from None
+    return found
+
+
+def _median(values: list[float]) -> float | None:
+    return sorted(values)[len(values) // 2] if values else None
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if value != value else round(value, 4)

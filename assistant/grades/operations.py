@@ -1,0 +1,109 @@
+"""What commands, API and page may ask of grading: plain JSON in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from assistant.grades.grading import questions_of
+from assistant.grades.types import Comparison, Grade, Logged
+from graphs.errors import UsageError
+
+if TYPE_CHECKING:
+    from assistant.app import Assistant
+
+Arguments = dict[str, Any]
+
+
+def _next(assistant: Assistant, arguments: Arguments) -> Any:
+    item = assistant.grading.next(str(arguments.get("grader", "")))
+    rubric = assistant.grading.store.rubric.model_dump()
+    return {"item": item.model_dump(mode="json") if item else None, "rubric": rubric}
+
+
+def _record(assistant: Assistant, arguments: Arguments) -> Any:
+    grader = assistant.grading.grader(str(arguments.get("grader", "")))
+    return assistant.grading.record(_made(Grade, {**arguments, "grader": grader})).model_dump(mode="json")
+
+
+def _undo(assistant: Assistant, arguments: Arguments) -> Any:
+    return assistant.grading.undo(str(arguments.get("grader", ""))).model_dump(mode="json")
+
+
+def _list(assistant: Assistant, _: Arguments) -> Any:
+    graded = [
+        {**grade.model_dump(mode="json"), "question": logged.question, "answer": logged.answer.text}
+        for grade, logged in assistant.grading.store.current()
+    ]
+    return {"grades": graded, **assistant.grading.summary()}
+
+
+def _summary(assistant: Assistant, arguments: Arguments) -> Any:
+    return assistant.grading.summary(str(arguments.get("grader", "")))
+
+
+def _history(assistant: Assistant, arguments: Arguments) -> Any:
+    found = assistant.grading.store.history(str(arguments["answer_id"]))
+    return {"grades": [grade.model_dump(mode="json") for grade in found]}
+
+
+def _next_pair(assistant: Assistant, arguments: Arguments) -> Any:
+    """Blind: texts and evidence alone, without path or model."""
+    pair = assistant.grading.next_pair(str(arguments.get("grader", "")))
+    return {"pair": None if pair is None else [_blind(one) for one in pair]}
+
+
+def _blind(one: Logged) -> dict[str, Any]:
+    return {"answer_id": one.answer.answer_id, "question": one.question, "text": one.answer.text}
+
+
+def _compare(assistant: Assistant, arguments: Arguments) -> Any:
+    grader = assistant.grading.grader(str(arguments.get("grader", "")))
+    return assistant.grading.compare(_made(Comparison, {**arguments, "grader": grader})).model_dump(mode="json")
+
+
+def _export(assistant: Assistant, arguments: Arguments) -> Any:
+    wanted = str(arguments["format"])
+    held_out = [question for file in arguments.get("without") or [] for question in questions_of(Path(file))]
+    rows = assistant.grading.rows(wanted, held_out)
+    counts = {"repeated": rows.repeated, "held_out": rows.held_out, "unused": rows.unused}
+    return {
+        "rows": rows.rows,
+        "sha256": rows.sha256,
+        "graders": sorted(rows.graders),
+        **counts,
+        "card": assistant.grading.card(wanted, rows),
+    }
+
+
+def _forget(assistant: Assistant, arguments: Arguments) -> Any:
+    return {"deleted": assistant.grading.store.forget(str(arguments["grader"]))}
+
+
+def _made(kind: type[Any], arguments: Arguments) -> Any:
+    known = {name: value for name, value in arguments.items() if name in kind.model_fields}
+    try:
+        return kind.model_validate(known)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{where!r} cannot be {first['input']!r}: {first['msg']}.", "See `crossroads grades --help`."
+        ) from None
+
+
+GRADING: dict[str, Callable[[Assistant, Arguments], Any]] = {
+    "grades/next": _next,
+    "grades/record": _record,
+    "grades/undo": _undo,
+    "grades/list": _list,
+    "grades/summary": _summary,
+    "grades/history": _history,
+    "grades/pair": _next_pair,
+    "grades/compare": _compare,
+    "grades/export": _export,
+    "grades/forget": _forget,
+}

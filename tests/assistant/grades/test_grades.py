@@ -1,0 +1,284 @@
+"""Grades: append-only, what is graded next, and the training rows that come of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from assistant.config import Grading as GradingSettings
+from assistant.config import Settings
+from assistant.database import open_database
+from assistant.feedback import Feedback
+from assistant.grades.grading import Grading, questions_of
+from assistant.grades.log import add_answer
+from assistant.grades.operations import GRADING
+from assistant.grades.queue import OVERLAP, RANDOM_EVERY, next_item
+from assistant.grades.rubric import load_rubric
+from assistant.grades.types import Comparison, Grade, Logged
+from assistant.records import Vote
+from graphs.answer import Answer, Evidence, Grounding, Passage, RouteDecision
+from graphs.errors import NotFoundError, SettingsError, UsageError
+
+FULL = {"correct": 5, "supported": 5, "complete": 5}
+POOR = {"correct": 1, "supported": 2, "complete": 1}
+
+
+def answer(answer_id: str, text: str = "It lasts 24 months [1].", **fields: Any) -> Answer:
+    route = RouteDecision(path=fields.pop("path", "rag"), reason="r", confidence=fields.pop("confidence", 0.9))
+    return Answer(text=text, route=route, answer_id=answer_id, thread_id="t", **fields)
+
+
+@pytest.fixture
+def grading(tmp_path: Path) -> Iterator[Grading]:
+    settings = Settings(home=tmp_path, cache=tmp_path)
+    engine = open_database(settings)
+    yield Grading(engine, settings, Feedback(engine))
+    engine.dispose()
+
+
+def log(grading: Grading, question: str, given: Answer) -> None:
+    with grading.log._engine.begin() as connection:
+        add_answer(connection, question, given)
+
+
+def test_a_correction_is_a_later_version_and_both_stay(grading: Grading) -> None:
+    log(grading, "How long?", answer("a"))
+    grading.record(Grade(answer_id="a", grader="ann", scores=POOR))
+    second = grading.record(Grade(answer_id="a", grader="ann", scores=FULL))
+    assert second.version == 2
+    assert [grade.scores for grade, _ in grading.store.current()] == [FULL]
+    assert [grade.scores for grade in grading.store.history("a")] == [POOR, FULL]
+
+
+def test_undo_withdraws_the_last_and_then_the_one_before(grading: Grading) -> None:
+    for name in ("a", "b"):
+        log(grading, f"What is {name}?", answer(name))
+        grading.record(Grade(answer_id=name, grader="me", scores=FULL))
+    assert grading.undo().answer_id == "b"
+    assert grading.undo().answer_id == "a"
+    with pytest.raises(UsageError, match="'me'"):
+        grading.undo()
+    assert grading.store.current() == []
+    assert len(grading.store.history("a")) == 2
+
+
+def test_a_grade_outlives_the_conversation(grading: Grading) -> None:
+    log(grading, "How long?", answer("a"))
+    grading.record(Grade(answer_id="a", grader="ann", scores=FULL))
+    with grading.log._engine.begin() as connection:
+        from assistant.grades.log import forget_thread
+
+        forget_thread(connection, "t")
+    with pytest.raises(NotFoundError, match="'a'"):
+        grading.log.get("a")
+    assert grading.record(Grade(answer_id="a", grader="bob", scores=POOR)).version == 1
+    assert grading.store.current()[0][1].question == "How long?"
+
+
+@pytest.mark.parametrize(
+    ("scores", "named"),
+    [({**FULL, "correct": 6}, "'correct'"), ({**FULL, "wit": 3}, "'wit'"), ({"correct": 5}, "supported, complete")],
+)
+def test_impossible_scores_are_refused_and_nothing_is_kept(grading: Grading, scores: Any, named: str) -> None:
+    log(grading, "How long?", answer("a"))
+    with pytest.raises(UsageError, match=named):
+        grading.record(Grade(answer_id="a", grader="ann", scores=scores))
+    assert grading.store.current() == []
+
+
+def test_forgetting_a_person_leaves_the_others_grades(grading: Grading) -> None:
+    log(grading, "How long?", answer("a"))
+    for grader in ("ann", "bob"):
+        grading.record(Grade(answer_id="a", grader=grader, scores=FULL))
+    assert grading.store.forget("ann") == 1
+    assert [grade.grader for grade, _ in grading.store.current()] == ["bob"]
+
+
+def logged(answer_id: str, question: str = "How long is the warranty?", **fields: Any) -> Logged:
+    return Logged(question=question, answer=answer(answer_id, **fields), created=answer_id)
+
+
+def test_what_was_voted_down_comes_before_what_is_merely_unsure() -> None:
+    weak = Grounding(score=0.2, label="unsupported")
+    answers = [logged("quiet"), logged("weak", grounding=weak), logged("down"), logged("unsure", confidence=0.3)]
+    found = next_item(answers, [], {"down": "down"}, "ann")
+    assert found is not None
+    assert (found.logged.answer.answer_id, found.why, found.left) == ("down", "a user voted it down", 4)
+    rest = [one for one in answers if one.answer.answer_id != "down"]
+    again = next_item(rest, [], {}, "ann")
+    assert again is not None
+    assert again.logged.answer.answer_id == "weak"
+
+
+def test_nobody_grades_an_answer_twice_and_some_get_a_second_grader() -> None:
+    answers = [logged(f"a{n}", f"Question number {n}?") for n in range(1000)]
+    graded = [(Grade(answer_id=one.answer.answer_id, grader="ann", scores=FULL), one) for one in answers]
+    assert next_item(answers, graded, {}, "ann") is None
+    second = next_item(answers, graded, {}, "bob")
+    assert second is not None
+    assert second.why == "a second opinion is wanted"
+    assert second.left == pytest.approx(1000 * OVERLAP, rel=0.2)
+
+
+def test_one_grade_in_some_is_of_an_answer_drawn_at_random() -> None:
+    answers = [logged(f"a{n}", f"Question {n}?") for n in range(50)]
+    done = [(Grade(answer_id=one.answer.answer_id, grader="ann", scores=FULL), one) for one in answers]
+    drawn = next_item(answers, done[: RANDOM_EVERY - 1], {}, "ann")
+    assert drawn is not None
+    assert drawn.why == "drawn at random"
+    planned = next_item(answers, done[: RANDOM_EVERY - 2], {}, "ann")
+    assert planned is not None
+    assert planned.why != "drawn at random"
+
+
+def test_graders_who_disagree_get_a_third() -> None:
+    one = logged("a")
+    graded = [(Grade(answer_id="a", grader=name, scores=s), one) for name, s in (("ann", FULL), ("bob", POOR))]
+    found = next_item([one], graded, {}, "eve")
+    assert found is not None
+    assert found.why == "its graders disagree"
+
+
+def _passage(text: str) -> Evidence:
+    found = Passage(chunk_id="c", document_id="d", source="s", title="t", text=text, start=0, end=len(text))
+    return Evidence(passage=found, kept=True, why="answers")
+
+
+def test_rows_are_what_the_model_will_be_shown_and_masked(grading: Grading) -> None:
+    given = answer("a", "Write to ann@example.org.", evidence=[_passage("Write to ann@example.org or 030 123 4567.")])
+    log(grading, "Whom do I write to?", given)
+    grading.record(Grade(answer_id="a", grader="ann", scores=FULL))
+    (row,) = grading.rows("sft").rows
+    system, user = row["prompt"]
+    assert system["role"] == "system"
+    assert user["content"] == "[1] Write to [e-mail] or [phone].\n\nQuestion: Whom do I write to?"
+    assert row["completion"] == [{"role": "assistant", "content": "Write to [e-mail]."}]
+
+
+def test_each_format_takes_what_it_can_use(grading: Grading) -> None:
+    for name, scores, better in (("good", FULL, ""), ("bad", POOR, ""), ("mended", POOR, "Two years.")):
+        log(grading, f"How long is it, {name}?", answer(name, f"Answer {name}."))
+        grading.record(Grade(answer_id=name, grader="ann", scores=scores, better_answer=better))
+    said = {wanted: grading.rows(wanted) for wanted in ("sft", "kto", "dpo")}
+    assert [row["completion"][0]["content"] for row in said["sft"].rows] == ["Answer good.", "Two years."]
+    assert sorted((row["completion"][0]["content"], row["label"]) for row in said["kto"].rows) == [
+        ("Answer bad.", False),
+        ("Answer good.", True),
+        ("Answer mended.", False),
+        ("Two years.", True),
+    ]
+    (pair,) = said["dpo"].rows
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("Two years.", "Answer mended.")
+    assert said["dpo"].unused == 2
+    with pytest.raises(UsageError, match="'ppo'"):
+        grading.rows("ppo")
+
+
+def test_rows_load_in_trls_formats(grading: Grading) -> None:
+    datasets = pytest.importorskip("datasets")
+    trl = pytest.importorskip("trl.data_utils", reason="no trl: install the extra `train`")
+    log(grading, "How long?", answer("a"))
+    grading.record(Grade(answer_id="a", grader="ann", scores=POOR, better_answer="Two years."))
+    for wanted in ("sft", "kto", "dpo"):
+        rows = datasets.Dataset.from_list(grading.rows(wanted).rows)
+        assert trl.is_conversational(rows[0])
+
+
+def test_repeats_and_evaluation_questions_are_left_out(grading: Grading, tmp_path: Path) -> None:
+    held = tmp_path / "held.jsonl"
+    held.write_text(json.dumps({"input": "how LONG, then?"}) + "\n", encoding="utf-8")
+    for name, question in (("a", "How long, then"), ("b", "How wide?"), ("c", "How wide?")):
+        log(grading, question, answer(name, "Two."))
+        grading.record(Grade(answer_id=name, grader="ann", scores=FULL))
+    rows = grading.rows("sft", questions_of(held))
+    assert (len(rows.rows), rows.repeated, rows.held_out) == (1, 1, 1)
+
+
+def test_the_projects_own_questions_are_always_held_out(grading: Grading) -> None:
+    log(grading, "When should I fine-tune rather than retrieve?", answer("a"))
+    grading.record(Grade(answer_id="a", grader="ann", scores=FULL))
+    assert grading.rows("sft").held_out == 1
+
+
+def test_equal_grades_give_equal_data(grading: Grading) -> None:
+    log(grading, "How long?", answer("a"))
+    grading.record(Grade(answer_id="a", grader="ann", scores=FULL))
+    first = grading.rows("sft")
+    assert first.sha256 == grading.rows("sft").sha256
+    assert first.sha256 in grading.card("sft", first)
+    grading.record(Grade(answer_id="a", grader="ann", scores=POOR))
+    assert first.sha256 != grading.rows("sft").sha256
+
+
+def test_pairs_are_blind_and_choices_rank_the_sides(grading: Grading) -> None:
+    log(grading, "How long?", answer("a", "Two years.", path="rag", model="m"))
+    log(grading, "how  long?", answer("b", "No idea.", path="zero_shot", model="m"))
+    shown = GRADING["grades/pair"](type("A", (), {"grading": grading})(), {})  # type: ignore[arg-type]
+    assert {key for one in shown["pair"] for key in one} == {"answer_id", "question", "text"}
+    grading.compare(Comparison(first="a", second="b", grader="me", choice="first"))
+    assert grading.next_pair() is None
+    assert grading.next_pair("another") is not None
+    best, worst = grading.summary()["sides"]
+    assert (best["name"], worst["name"]) == ("rag · m", "zero_shot · m")
+    (row,) = grading.rows("dpo").rows
+    assert row["chosen"][0]["content"] == "Two years."
+
+
+def test_answers_to_different_questions_are_no_pair(grading: Grading) -> None:
+    log(grading, "How long?", answer("a", path="rag"))
+    log(grading, "How wide?", answer("b", path="zero_shot"))
+    assert grading.next_pair() is None
+    with pytest.raises(UsageError, match="different questions"):
+        grading.compare(Comparison(first="a", second="b", grader="me", choice="tie"))
+
+
+def test_the_queue_hears_users_votes(grading: Grading) -> None:
+    log(grading, "How long?", answer("a"))
+    log(grading, "How wide?", answer("b"))
+    grading._feedback.record(Vote(answer_id="a", vote="down"), answer("a"), "How long?")
+    found = grading.next()
+    assert found is not None
+    assert (found.logged.answer.answer_id, found.why) == ("a", "a user voted it down")
+
+
+def test_agreement_is_told_by_criterion(grading: Grading) -> None:
+    pytest.importorskip("krippendorff", reason="no krippendorff: install the extra `eval`")
+    for number in range(6):
+        log(grading, f"How long, {number}?", answer(f"a{number}"))
+        scores = {"correct": number % 5 + 1, "supported": 5, "complete": number % 2 + 1}
+        for grader in ("ann", "bob"):
+            grading.record(Grade(answer_id=f"a{number}", grader=grader, scores=scores))
+    found = grading.summary()["agreement"]
+    assert found["correct"]["alpha"] == 1.0
+    assert found["correct"]["items"] == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("name: x\ncriteria: []\n", "criteria"),
+        ("name: x\ncriteria: [{name: ok, title: Ok, kind: yes_no, anchors: {1: y}}]\n", "anchors of 'ok'"),
+        ("- a list", "cannot be read"),
+    ],
+)
+def test_a_rubric_that_cannot_be_used_names_what_is_wrong(tmp_path: Path, text: str, named: str) -> None:
+    file = tmp_path / "rubric.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=named):
+        load_rubric(file)
+
+
+def test_an_owners_rubric_takes_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "rubric.yaml"
+    file.write_text("name: x\ncriteria: [{name: safe, title: Safe, kind: yes_no, anchors: {1: y, 0: n}}]\n", "utf-8")
+    settings = Settings(home=tmp_path, cache=tmp_path, grading=GradingSettings(rubric=str(file)))
+    engine = create_engine(f"sqlite:///{tmp_path / 'r.db'}")
+    grading = Grading(engine, settings, Feedback(engine))
+    log(grading, "How long?", answer("a"))
+    assert grading.record(Grade(answer_id="a", grader="me", scores={"safe": 0})).rubric == load_rubric(file).sha256
+    engine.dispose()
