@@ -64,6 +64,7 @@ def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple
     try:
         knowledge = assistant.resources.knowledge.get()
         assistant.documentation.get()
+        knowledge.health.check()
     except StoreError as error:
         notices.append(f"Your documents cannot be searched now: {error.message}")
         return Corpus(collection, 0, 0, "out of reach"), None

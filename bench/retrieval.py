@@ -61,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=SETS)
     parser.add_argument("--most", type=int, default=400, help="questions of each set at most; 0 is all")
     parser.add_argument("--store", default="weaviate", choices=["weaviate", "chroma", "faiss"])
+    parser.add_argument("--only", nargs="*", default=[], help="searches beside the hybrid; all without")
     parser.add_argument("--vectors", default="", help="a folder that keeps the vectors, so that a second run is quick")
     parser.add_argument("--write", default="", help="the page to write")
     return parser.parse_args()
@@ -118,6 +119,8 @@ def _one_pool(pool: Pool, options: argparse.Namespace, settings: Any, model: Any
     gold = [{names[place] for place in question.gold} for question in pool.questions]
     measured = {}
     for name, ranker in rankers(pool, settings, model, store).items():
+        if options.only and name not in (BASE, *options.only):
+            continue
         began = time.perf_counter()
         found = [ranker(question.text) for question in pool.questions]
         milliseconds = 1000 * (time.perf_counter() - began) / max(1, len(found))

@@ -137,6 +137,44 @@ def jobs(
     return 0
 
 
+@app.command("migrate")
+def migrate(
+    to: Annotated[str, typer.Option("--to", help="weaviate, chroma, faiss or pinecone.", show_default=False)],
+    url: Annotated[str, typer.Option(help="Its address, where it is a server.", show_default=False)] = "",
+    key: Annotated[str, typer.Option(envvar="CROSSROADS_TARGET_KEY", help="Its key.", show_default=False)] = "",
+    delete_old: Annotated[bool, typer.Option("--delete-old", help="Delete the chunks from the old store.")] = False,
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Move all documents to another store, with their vectors. Interrupted, it goes on where it stopped.
+
+    Example: crossroads knowledge migrate --to faiss
+    """
+    from dataclasses import asdict
+
+    from assistant.cli.common import settings_for
+    from assistant.cli.output import say
+    from assistant.knowledge.migration import migrate as move
+    from assistant.providers import embeddings
+    from assistant.service import only_service, private_folder
+
+    settings = settings_for(home, set_)
+    private_folder(settings.home, "run")
+    with only_service(settings.home):
+        done = move(
+            settings, embeddings(settings.models.embedding, settings), to, url, key, delete_old=delete_old,
+            tell=lambda number, total, source: say(f"[{number}/{total}] {source}"),
+        )  # fmt: skip
+    if as_json:
+        put_json(asdict(done))
+        return 0
+    put(f"{done.documents} documents, {done.chunks} passages, moved from {done.source} to {done.target}")
+    if done.setting:
+        put(f"From now on set {done.setting}.")
+    return 0
+
+
 def _pairs(given: list[str]) -> dict[str, str]:
     pairs = {}
     for one in given:

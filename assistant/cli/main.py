@@ -13,6 +13,7 @@ from assistant.cli import (
     advise,
     approve,
     ask,
+    backup,
     chat,
     check,
     doctor,
@@ -68,6 +69,8 @@ app.command("approve")(approve.approve)
 app.command("replay")(replay.replay)
 app.command("ingest")(ingest.ingest)
 app.add_typer(knowledge.app, name="knowledge")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(models.app, name="models")
 app.add_typer(grades.app, name="grades")
 app.add_typer(examples.app, name="examples")

@@ -19,9 +19,11 @@ from assistant.knowledge.catalogue import Catalogue
 from assistant.knowledge.fetch import is_url
 from assistant.knowledge.filters import Filters
 from assistant.knowledge.formats import format_of
+from assistant.knowledge.health import Health
 from assistant.knowledge.indexing import Indexer, identity
 from assistant.knowledge.ingest import Ingest, Listener, Source, Upload
 from assistant.knowledge.jobs import Job, Jobs
+from assistant.knowledge.model_change import ModelChange, begin_change
 from assistant.knowledge.places import Place, page_at, part_of
 from assistant.knowledge.retriever import KnowledgeRetriever
 from assistant.knowledge.search import Plan, find
@@ -57,6 +59,7 @@ def open_knowledge(settings: Settings, embeddings: Embeddings) -> KnowledgeBase:
     fingerprint, dimensions = identity(embeddings)
     store = open_store(settings, fingerprint=fingerprint, dimensions=dimensions)
     knowledge = KnowledgeBase(settings, catalogue, store, embeddings)
+    knowledge.change = begin_change(settings, knowledge.indexer)
     knowledge.mend_in_background()
     return knowledge
 
@@ -88,6 +91,9 @@ class KnowledgeBase:
         self._mending: threading.Thread | None = None
         self._working: threading.Thread | None = None
         self.jobs = Jobs(catalogue.engine)
+        self.health = Health(store)
+        self.change: ModelChange | None = None
+        """While documents are embedded anew by another model: what answers meanwhile."""
 
     def __enter__(self) -> KnowledgeBase:
         return self
@@ -262,7 +268,13 @@ class KnowledgeBase:
         return visible[:wanted]
 
     def _find(self, collection: str, question: str, k: int, where: Where) -> list[Hit]:
-        return find(self.store, self.embeddings, collection, question, k, self.plan, where)
+        store, embeddings = self.change.side() if self.change else (self.store, self.embeddings)
+        self.health.check()
+        try:
+            return find(store, embeddings, collection, question, k, self.plan, where)
+        except StoreError:
+            self.health.failed()
+            raise
 
     def places(self, hits: Sequence[Hit]) -> list[Place]:
         """Where each hit begins in its file, in words a citation can use."""
@@ -298,6 +310,9 @@ class KnowledgeBase:
             self._mending.join()
         if self._working is not None:
             self._working.join()
+        self.health.close()
+        if self.change is not None:
+            self.change.close()
         self.store.close()
         self.catalogue.engine.dispose()
 
@@ -307,6 +322,8 @@ class KnowledgeBase:
         except (CrossroadsError, Cancelled) as error:
             log.warning("Documents could not be mended now: %s", error)
         else:
+            if self.change is not None and not self._closing.is_set():
+                self.change.over()
             if mended:
                 log.info("Mended %d documents a stopped process had left half done.", mended)
 

@@ -153,6 +153,11 @@ class Catalogue:
             for document_id in document_ids:
                 connection.execute(update(documents).where(documents.c.document_id == document_id).values(indexed=""))
 
+    def reindexed(self, before: str, now: str) -> None:
+        """Say that what was indexed as `before` is indexed as `now`: its chunks were copied, not made anew."""
+        with writing(self.engine) as connection:
+            connection.execute(update(documents).where(documents.c.indexed == before).values(indexed=now))
+
     def unfinished(self, indexed: str) -> list[Task]:
         """What is left to do: rows `pending` or `deleting`, and those indexed in another way than `indexed`."""
         left = (documents.c.state != "ready") | (documents.c.indexed != indexed)

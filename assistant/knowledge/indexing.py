@@ -182,7 +182,7 @@ class Indexer:
     def _put(self, collection: str, document_id: str, chunks: Sequence[Chunk], vectors: Vectors, known: bool) -> None:
         def write() -> None:
             if known:  # chunks of other sizes may be left from another time
-                self.store.remove(collection, document_id)
+                self.store.remove(collection, document_id, everywhere=False)
             self.store.put(collection, chunks, vectors)
 
         try:

@@ -190,12 +190,16 @@ class ChunkStore(Protocol):
         """Whether the store answers now. Never raises."""
         ...
 
+    def alive(self) -> bool:
+        """Whether the store answers within a fraction of a second. Starts nothing, never raises."""
+        ...
+
     def put(self, collection: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Insert or overwrite chunks; returns when they are stored and found by searches."""
         ...
 
-    def remove(self, collection: str, document_id: str) -> None:
-        """Delete all chunks of a document; unknown ids are fine."""
+    def remove(self, collection: str, document_id: str, *, everywhere: bool = True) -> None:
+        """Delete all chunks of a document, those of other embedding models too where `everywhere`."""
         ...
 
     def drop(self, collection: str) -> None:
@@ -226,6 +230,10 @@ class ChunkStore(Protocol):
 
     def chunk_ids(self, collection: str, document_id: str) -> set[str]:
         """The ids of a document's stored chunks."""
+        ...
+
+    def clear(self) -> None:
+        """Delete everything kept for this embedding model, in every collection."""
         ...
 
     def close(self) -> None:

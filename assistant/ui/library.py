@@ -15,9 +15,10 @@ STATE_WORDS = {
     "embedded": "being indexed",
     "done": "ready",
     "unchanged": "already here",
+    "moved": "here under a new name",
     "failed": "not loaded",
 }
-STEPS = {"waiting": 0, "read": 1, "split": 2, "embedded": 3, "done": 4, "unchanged": 4, "failed": 4}
+STEPS = {"waiting": 0, "read": 1, "split": 2, "embedded": 3, "done": 4, "unchanged": 4, "moved": 4, "failed": 4}
 SHOWN = 300
 
 

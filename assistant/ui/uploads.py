@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 KEPT_JOBS = 50
-OUTCOMES = frozenset({"done", "unchanged", "failed"})
+OUTCOMES = frozenset({"done", "unchanged", "moved", "failed"})
 
 
 class Upload:

@@ -94,6 +94,13 @@ class ListKnowledge:
         self.texts = list(texts)
         self.down = False
 
+    @property
+    def health(self) -> ListKnowledge:
+        return self
+
+    def check(self) -> None:
+        self._answering()
+
     def _answering(self) -> None:
         if self.down:
             raise StoreError("The store at 'http://127.0.0.1:1' does not answer.", "Start it again.")

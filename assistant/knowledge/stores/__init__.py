@@ -25,11 +25,11 @@ _DISTRIBUTIONS = {"chroma": "chromadb", "faiss": "faiss-cpu", "pinecone": "pinec
 log = logging.getLogger(__name__)
 
 
-def open_store(settings: Settings, *, fingerprint: str, dimensions: int) -> ChunkStore:
+def open_store(settings: Settings, *, fingerprint: str, dimensions: int, settle: bool = True) -> ChunkStore:
     """Open the store the settings name; `auto` is the embedded Weaviate where its binary is, else Chroma.
 
     `fingerprint` names the embedding model: chunks of two models never mix. A home that holds chunks in one kind of
-    store is never quietly opened with the other.
+    store is never quietly opened with the other: what is put settles it, unless `settle` is False.
 
     Raises `StoreError` when the store cannot be opened, with the cure.
     """
@@ -37,7 +37,8 @@ def open_store(settings: Settings, *, fingerprint: str, dimensions: int) -> Chun
     note = _Memory(settings)
 
     def remember() -> None:
-        note.write(kind)
+        if settle:
+            note.write(kind)
 
     if kind == "weaviate":
         from assistant.knowledge.stores import weaviate

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assistant.knowledge.stores.chroma_folder import borrow, give_back
+from assistant.knowledge.stores.fts import WordIndex
 from assistant.knowledge.stores.worded import WordedStore, check_lengths
 from assistant.knowledge.types import Chunk, Vectors, Where
 from graphs.errors import StoreError
@@ -67,10 +68,10 @@ class ChromaStore(WordedStore):
                 self._index(collection).put([chunks[row] for row in part.values()])
         self._told(chunks)
 
-    def remove(self, collection: str, document_id: str) -> None:
-        """Delete a document's chunks, those of other embedding models too."""
+    def remove(self, collection: str, document_id: str, *, everywhere: bool = True) -> None:
+        """Delete a document's chunks, those of other embedding models too where `everywhere`."""
         with self._asking("deleting a document"), self._folder.writing() as client:
-            for space in self._spaces(collection):
+            for space in self._spaces(collection, everywhere):
                 gone = sorted(self._index(collection, space).remove(document_id))
                 for start in range(0, len(gone), BATCH):
                     _vectors(client, self._name(collection, space)).delete(ids=gone[start : start + BATCH])
@@ -83,6 +84,15 @@ class ChromaStore(WordedStore):
                 self._index(collection, space).drop()
                 if self._name(collection, space) in held:
                     client.delete_collection(self._name(collection, space))
+
+    def clear(self) -> None:
+        """Delete everything kept for this embedding model."""
+        with self._asking("deleting an embedding model's chunks"), self._folder.writing() as client:
+            for path in self._place.glob(f"{self._space}-*.db"):
+                WordIndex(path, self._timeout).drop()
+            for one in client.list_collections():
+                if one.name.startswith(f"{self._space}-"):
+                    client.delete_collection(one.name)
 
     def near(self, collection: str, vector: Vectors, limit: int, where: Where) -> dict[str, float]:
         """Chunk id → cosine of the nearest chunks."""

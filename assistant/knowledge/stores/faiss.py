@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from assistant.knowledge.stores.fts import WordIndex
 from assistant.knowledge.stores.worded import WordedStore, check_lengths
 from assistant.knowledge.types import Chunk, Vectors, Where
 
@@ -54,10 +55,10 @@ class FaissStore(WordedStore):
                 self._index(collection).put(chunks, np.asarray(vectors, dtype=np.float32))
         self._told(chunks)
 
-    def remove(self, collection: str, document_id: str) -> None:
-        """Delete a document's chunks, those of other embedding models too."""
+    def remove(self, collection: str, document_id: str, *, everywhere: bool = True) -> None:
+        """Delete a document's chunks, those of other embedding models too where `everywhere`."""
         with self._asking("deleting a document"):
-            for space in self._spaces(collection):
+            for space in self._spaces(collection, everywhere):
                 self._index(collection, space).remove(document_id)
 
     def drop(self, collection: str) -> None:
@@ -68,6 +69,13 @@ class FaissStore(WordedStore):
                 if name in self._open:
                     self._open.pop(name).close()
                 self._index(collection, space).drop()
+
+    def clear(self) -> None:
+        """Delete everything kept for this embedding model."""
+        with self._asking("deleting an embedding model's chunks"):
+            self.close()
+            for path in self._place.glob(f"{self._space}-*.db"):
+                WordIndex(path, self._timeout).drop()
 
     def near(self, collection: str, vector: Vectors, limit: int, where: Where) -> dict[str, float]:
         """Chunk id → cosine of the nearest chunks: exactly the nearest."""

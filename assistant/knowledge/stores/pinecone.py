@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from assistant.config import Settings
+from assistant.knowledge.stores.fts import WordIndex
 from assistant.knowledge.stores.worded import WordedStore, check_lengths
 from assistant.knowledge.types import Chunk, Vectors, Where
 from graphs.errors import StoreError
@@ -80,10 +81,10 @@ class PineconeStore(WordedStore):
                 self._index(collection).put([chunks[row] for row in part.values()])
         self._told(chunks)
 
-    def remove(self, collection: str, document_id: str) -> None:
-        """Delete a document's chunks, those of other embedding models too."""
+    def remove(self, collection: str, document_id: str, *, everywhere: bool = True) -> None:
+        """Delete a document's chunks, those of other embedding models too where `everywhere`."""
         with self._asking("deleting a document"):
-            for space in self._spaces(collection):
+            for space in self._spaces(collection, everywhere):
                 index = self._index(collection, space)
                 gone = sorted(index.ids(document_id))
                 for start in range(0, len(gone), BATCH):
@@ -99,6 +100,16 @@ class PineconeStore(WordedStore):
                 with suppress(NotFoundException):  # nothing was ever put there
                     self._vectors.delete(delete_all=True, namespace=self._name(collection, space))
                 self._index(collection, space).drop()
+
+    def clear(self) -> None:
+        """Delete everything kept for this embedding model."""
+        from pinecone.exceptions import NotFoundException
+
+        with self._asking("deleting an embedding model's chunks"):
+            for path in self._place.glob(f"{self._space}-*.db"):
+                with suppress(NotFoundException):
+                    self._vectors.delete(delete_all=True, namespace=path.stem)
+                WordIndex(path, self._timeout).drop()
 
     def near(self, collection: str, vector: Vectors, limit: int, where: Where) -> dict[str, float]:
         """Chunk id → cosine of the nearest chunks."""

@@ -7,6 +7,7 @@ collection, and dropping one is dropping its files.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import sys
 import threading
@@ -34,6 +35,8 @@ PAGE = 5000
 """Ids read at once; servers refuse more than 10,000."""
 SEARCH_DEPTH = 256
 """HNSW's `ef`: 0.99 recall of the true neighbours, where the default gives 0.94."""
+_MOMENT = 0.7
+"""Seconds a server gets to say that it is ready."""
 _SEARCHED = ["text", "title", "heading"]
 _FIELDS = [field.name for field in fields(Chunk)]
 
@@ -54,6 +57,8 @@ def connect(settings: Settings, fingerprint: str, dimensions: int) -> WeaviateSt
     Raises `StoreError` when it is out of reach or refuses the key.
     """
     address = parse_address(settings)
+    if not _answers(address, settings.store.timeout / 2):
+        raise StoreError(f"Weaviate at {address.url} does not answer.", "Start it, or correct store.url.")
     return WeaviateStore(lambda: address, None, settings.store.timeout, fingerprint, dimensions)
 
 
@@ -134,6 +139,11 @@ class WeaviateStore:
         except StoreError:
             return False
 
+    def alive(self) -> bool:
+        """Whether the server says within a moment that it is ready."""
+        address = self._address
+        return address is not None and _answers(address)
+
     def put(self, collection: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Insert or overwrite; returns when Weaviate has written and indexed them."""
         from weaviate.classes.data import DataObject
@@ -154,12 +164,12 @@ class WeaviateStore:
         if chunks and self._on_put:
             self._on_put()
 
-    def remove(self, collection: str, document_id: str) -> None:
-        """Delete a document's chunks, those of other embedding models too."""
+    def remove(self, collection: str, document_id: str, *, everywhere: bool = True) -> None:
+        """Delete a document's chunks, those of other embedding models too where `everywhere`."""
         from weaviate.classes.query import Filter
 
         its = Filter.by_property("document_id").equal(document_id)
-        for name in self._classes():
+        for name in self._classes() if everywhere else [self._class]:
             with self._asking("deleting a document"), _UnknownIsFine():
                 while self._tenant(collection, name).data.delete_many(where=its).matches:
                     pass  # a server deletes at most 10,000 objects at once
@@ -169,6 +179,11 @@ class WeaviateStore:
         for name in self._classes():
             with self._asking("deleting a collection"), _UnknownIsFine():
                 self._connected().collections.get(name).tenants.remove([collection])
+
+    def clear(self) -> None:
+        """Delete this embedding model's class."""
+        with self._asking("deleting an embedding model's chunks"):
+            self._connected().collections.delete(self._class)
 
     def near(self, collection: str, vector: Vectors, limit: int, where: Where) -> dict[str, float]:
         """Chunk id → cosine of the nearest chunks."""
@@ -301,6 +316,20 @@ class WeaviateStore:
             return StoreError(f"Weaviate at {self.url} refused the key.", "Set store.api_key to a key it accepts.")
         cure = "It is started again at the next use." if self._let_go else "Start it, or correct store.url."
         return StoreError(f"Weaviate at {self.url} failed while {what}: {words[:300]}", cure)
+
+
+def _answers(address: Address, seconds: float = _MOMENT) -> bool:
+    """Whether the server says that it is ready; a closed door is known at once, a silent one after `seconds`."""
+    parts = urlsplit(address.url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+    try:
+        connection.request("GET", "/v1/.well-known/ready")
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def class_name(fingerprint: str, dimensions: int) -> str:

@@ -34,6 +34,10 @@ class WordedStore:
         self._timeout, self._on_put, self._dimensions = timeout, on_put, dimensions
         self._space = hashlib.sha256(f"{fingerprint}/{dimensions}".encode()).hexdigest()[:8]
 
+    def alive(self) -> bool:
+        """Whether the folder is there."""
+        return self._place.is_dir()
+
     def words(self, collection: str, text: str, limit: int, where: Where) -> dict[str, float]:
         """Chunk id → BM25 of the best chunks."""
         with self._asking("searching"):
@@ -62,8 +66,10 @@ class WordedStore:
         """Name of a collection's files; two names that differ in case only must not meet on a disk that ignores it."""
         return f"{space or self._space}-{hashlib.sha256(collection.encode()).hexdigest()[:12]}"
 
-    def _spaces(self, collection: str) -> list[str]:
+    def _spaces(self, collection: str, everywhere: bool = True) -> list[str]:
         """The embedding models that have chunks in this collection."""
+        if not everywhere:
+            return [self._space]
         end = self._name(collection).partition("-")[2]
         return [path.name.partition("-")[0] for path in self._place.glob(f"*-{end}.db")]
 

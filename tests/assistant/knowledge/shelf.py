@@ -34,6 +34,11 @@ class FileStore:
     def ready(self) -> bool:
         return not self.down
 
+    def alive(self) -> bool:
+        return not self.down
+
+    def clear(self) -> None: ...
+
     def put(self, collection: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         held = self._read()
         assert vectors.shape == (len(chunks), 384)
@@ -42,7 +47,7 @@ class FileStore:
         self.puts += 1
         self._write(held)
 
-    def remove(self, collection: str, document_id: str) -> None:
+    def remove(self, collection: str, document_id: str, *, everywhere: bool = True) -> None:
         held = self._read()
         kept = {key: row for key, row in held.get(collection, {}).items() if row[0]["document_id"] != document_id}
         self._write({**held, collection: kept})
