@@ -35,7 +35,7 @@ PAGE = 5000
 """Ids read at once; servers refuse more than 10,000."""
 SEARCH_DEPTH = 256
 """HNSW's `ef`: 0.99 recall of the true neighbours, where the default gives 0.94."""
-_MOMENT = 0.7
+_MOMENT = 0.5
 """Seconds a server gets to say that it is ready."""
 _SEARCHED = ["text", "title", "heading"]
 _FIELDS = [field.name for field in fields(Chunk)]
