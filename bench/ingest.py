@@ -60,10 +60,18 @@ def main() -> None:
             taken["plain"].append(plain.run(paths, number))
             _tell(taken, number)
         store = ours.kind
-    report = {"documents": len(paths), "rounds": options.rounds, "store": store, **_report(taken)}
+        cosine = _cosine(ours, plain, paths)
+    report = {"documents": len(paths), "rounds": options.rounds, "store": store, **_report(taken), **cosine}
     _print(report)
     if options.json:
         Path(options.json).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _cosine(ours: _Ours, plain: _Plain, paths: list[Path]) -> dict[str, float]:
+    """How near our vectors are to those of the plain pipeline, for the same texts."""
+    texts = [text for path in paths[:100] if (text := path.read_text(encoding="utf-8")[:800].strip())]
+    cosines = (ours.embeddings.embed(texts) * plain._embed(texts)).sum(axis=1)
+    return {"cosine_least": round(float(cosines.min()), 4), "cosine_mean": round(float(cosines.mean()), 4)}
 
 
 def _options() -> argparse.Namespace:
@@ -211,6 +219,7 @@ def _print(report: dict[str, Any]) -> None:
         row = report[name]
         rates = f"{row['chunks_per_second']:>10.1f}{row['characters_per_second']:>10,}"
         print(f"{name:12}{row['chunks']:>8}{row['seconds']:>10.1f}{rates}")
+    print(f"cosine of the vectors: {report['cosine_least']} at least, {report['cosine_mean']} on average")
     print(f"crossroads / plain: {report['ratio_chunks']} in chunks/s, {report['ratio_characters']} in characters/s")
 
 
