@@ -104,7 +104,7 @@ def _write(archive: tarfile.TarFile, home: Path, file: str) -> Backup:
             size += copied.stat().st_size
             archive.add(copied, name)
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"made": made_at, "store": _store(home), "sha256": sums}
+    about: dict[str, Any] = {"made": made_at, "store": _store(home), "sha256": sums}
     text = json.dumps(about, indent=1).encode()
     entry = tarfile.TarInfo(_LIST)
     entry.size = len(text)
