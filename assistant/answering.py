@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
 
     from assistant.app import Assistant
-    from graphs.context import Context, Corpus, Limits
+    from graphs.context import Context, Corpus, Limits, Tables
     from graphs.meter import Meter
 
 GIVEN = "given"
@@ -38,6 +38,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         checker=resources.checker.get(),
         encoder=resources.embeddings.get(),
         retriever=retriever,
+        tables=_tables(assistant, corpus) if retriever is not None else None,
         reader=resources.reader.get(),
         examples=assistant.examples,
         router=resources.router.get(),
@@ -73,6 +74,12 @@ def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple
     store = f"{stats.kind} {stats.version}".strip()
     retriever = knowledge.retriever(collection) if documents else None
     return Corpus(collection, documents, stats.chunks, store), retriever
+
+
+def _tables(assistant: Assistant, corpus: Corpus) -> Tables:
+    from assistant.knowledge.tables.answer import KnowledgeTables
+
+    return KnowledgeTables(assistant.resources.knowledge.get(), corpus.collection)
 
 
 def _prices(models: Models, name: str) -> tuple[float, float]:

@@ -100,6 +100,16 @@ class Citation(Record):
     """Where that is, in words: `p. 4`, `slide 3`, `sheet Orders, row 12`; empty where the format has no such places."""
 
 
+class TableAnswer(Record):
+    """What computing on a table gave, or that the table does not hold what was asked."""
+
+    table: str
+    """The table as people know it."""
+    text: str
+    citations: list[Citation] = []
+    abstained: bool = False
+
+
 class SentenceSupport(Record):
     """One sentence of an answer and how well the evidence carries it."""
 

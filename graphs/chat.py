@@ -21,6 +21,7 @@ from graphs.nodes.correct import correct, may_correct
 from graphs.nodes.on_text import ON_TEXT, work_on_text
 from graphs.nodes.respond import answer_directly, answer_from_passages, read
 from graphs.nodes.route import NEEDS_DOCUMENTS, receive, rephrase_question, route
+from graphs.nodes.tables import answer_from_table, look_in_tables
 from graphs.nodes.tools import approve, clarify, plan_tools, use_tools
 from graphs.nodes.verify import abstain, finish, run_out, verify
 from graphs.state import ChatState, TurnInput
@@ -29,9 +30,13 @@ Node = Callable[..., dict[str, Any]]
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def after_route(state: ChatState) -> Literal["read", "approve", "clarify", "answer_directly", "work_on_text"]:
+def after_route(
+    state: ChatState,
+) -> Literal["read", "approve", "clarify", "answer_directly", "work_on_text", "answer_from_table"]:
     """Where the chosen path begins."""
     path = state["decision"]["path"]
+    if state.get("table"):
+        return "answer_from_table"
     if state["task"] and path in ON_TEXT:
         return "work_on_text"
     if path in NEEDS_DOCUMENTS:
@@ -77,7 +82,8 @@ def build_chat_graph(
 
 EDGES: dict[Node, str | Callable[..., str]] = {
     receive: "plan_tools",
-    plan_tools: "rephrase_question",
+    plan_tools: "look_in_tables",
+    look_in_tables: "rephrase_question",
     rephrase_question: "route",
     route: after_route,
     read: after_read,
@@ -85,6 +91,7 @@ EDGES: dict[Node, str | Callable[..., str]] = {
     answer_from_passages: "verify",
     answer_directly: after_draft,
     work_on_text: after_draft,
+    answer_from_table: "finish",
     approve: "use_tools",
     use_tools: after_draft,
     clarify: "finish",

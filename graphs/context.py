@@ -10,7 +10,7 @@ from typing import Protocol
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 
-from graphs.answer import Example, Expected, Grounding, Passage, Path, Record
+from graphs.answer import Example, Expected, Grounding, Passage, Path, Record, TableAnswer
 from graphs.effort import Effort
 from graphs.meter import Meter
 from graphs.tools.box import Ledger, ToolBox
@@ -89,6 +89,14 @@ class Router(Protocol):
         ...
 
 
+class Tables(Protocol):
+    """Answers questions of count, sum and filter by computing on loaded tables."""
+
+    def answer(self, question: str) -> TableAnswer | None:
+        """The answer; None where the question asks for no computation on a table there is."""
+        ...
+
+
 @dataclass(frozen=True)
 class Corpus:
     """What retrieval looks through, in words and numbers a user understands."""
@@ -129,6 +137,7 @@ class Context:
     encoder: Encoder
     retriever: BaseRetriever | None = None
     """None where the collection is empty or the store is out of reach (then `notices` says so)."""
+    tables: Tables | None = None
     reader: Reader | None = None
     examples: Examples | None = None
     router: Router | None = None

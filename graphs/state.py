@@ -54,5 +54,7 @@ class ChatState(TurnInput, total=False):
     """The paths that were left because their answer was not supported."""
     steps: list[dict[str, Any]]
     """What was tried on the way (`Step`)."""
+    table: dict[str, Any]
+    """What a table gave for the question (`TableAnswer`); empty where none was asked."""
     answer: dict[str, Any]
     """The finished `Answer` of the turn."""

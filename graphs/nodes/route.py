@@ -17,6 +17,7 @@ from graphs.events import Found as FoundPassages
 from graphs.events import Routed, Status
 from graphs.followup import is_follow_up, rephrase
 from graphs.nodes.common import elapsed, emit, history
+from graphs.nodes.tables import table_decision
 from graphs.nodes.tools import planned
 from graphs.routing import ABOUT, Look, Probe, available_paths, decide, kind_of, probe_of
 from graphs.seen import Found, see
@@ -66,7 +67,7 @@ def rephrase_question(state: ChatState, runtime: Runtime[Context]) -> dict[str, 
     """Turn a follow-up into a question that stands alone; leave every other question as it is."""
     since, context = time.time(), runtime.context
     question, kind = state["question"], kind_of(state["question"])
-    if state.get("calls") or state.get("lacking"):
+    if state.get("calls") or state.get("lacking") or state.get("table"):
         return {}
     if kind == "self":
         return {"standalone": ABOUT}
@@ -82,7 +83,8 @@ def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     since, context = time.time(), runtime.context
     forced, question = state.get("forced", "auto"), state["standalone"]
     kind = kind_of(state["question"])
-    if tools := planned(state, dict.fromkeys(available_paths(context), 0.0)):
+    none = dict.fromkeys(available_paths(context), 0.0)
+    if tools := planned(state, none) or table_decision(state, none):
         emit(Routed(decision=tools))
         return {"decision": tools.model_dump(), "timing": elapsed(state, "route", since)}
     notices, passages = list(state["notices"]), []

@@ -32,7 +32,7 @@ MEMORY_MB = 400
 _MEMORY_PER_MB = 4
 _RECOGNIZE_SECONDS = 900.0
 _RECOGNIZE_MB = 3_000
-_WALL = 8.0
+_WALL = 30.0
 """A process that waits instead of computing is given up after so many times its computing time."""
 _TRY_ANOTHER = "Open it and save or print it as a new PDF, then ingest that."
 
@@ -121,7 +121,7 @@ class Worker:
         return requests, answers
 
     def _wait(self, answers: IO[bytes], name: str, seconds: float, cancel: threading.Event | None) -> None:
-        computed, deadline = self._computed() + seconds, time.monotonic() + seconds * _WALL
+        computed, deadline = self._computed() + seconds, time.monotonic() + max(seconds * _WALL, 10.0 * bool(seconds))
         while not select.select([answers], [], [], 0.05)[0]:
             if cancel is not None and cancel.is_set():
                 raise Cancelled

@@ -1,0 +1,1 @@
+"""Questions of count, sum, average, extremes and filter, answered by computing on a loaded table."""
