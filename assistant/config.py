@@ -84,6 +84,7 @@ class Knowledge(_Section):
     """A cross-encoder that orders the best passages anew; empty is none."""
     max_file_mb: int = Field(default=100, ge=1)
     allow_private_urls: bool = False
+    respect_robots: bool = True
 
 
 class Answering(_Section):

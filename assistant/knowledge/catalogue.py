@@ -177,6 +177,13 @@ class Catalogue:
             query = query.where(documents.c.collection == collection)
         return [_info(row) for row in self._rows(query)]
 
+    def with_states(self, indexed: str, collection: str = "") -> list[tuple[DocumentInfo, bool]]:
+        """The documents there are or will be, the newest first, and whether each is embedded as `indexed`."""
+        query = select(*_INFO, documents.c.state, documents.c.indexed).where(documents.c.state != "deleting")
+        query = query.order_by(documents.c.added.desc(), documents.c.source)
+        rows = self._rows(query.where(documents.c.collection == collection) if collection else query)
+        return [(_info(row), row.state == "ready" and row.indexed == indexed) for row in rows]
+
     def get(self, document_id: str, *, any_state: bool = False) -> StoredDocument | None:
         """A searchable document with its text; `any_state` finds it while it is pending or being deleted, too."""
         query = select(*_INFO, documents.c.text, documents.c.pages).where(documents.c.document_id == document_id)

@@ -23,6 +23,9 @@ from graphs.errors import DocumentError
 SECONDS = 60.0
 _STEP_SECONDS = 15.0
 _REDIRECTS = 5
+AGENT = "crossroads"
+"""What `robots.txt` knows us by."""
+_MOST_ROBOTS = 500 * 1024
 _PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _DOCUMENTS = (
@@ -57,9 +60,13 @@ def fetch(url: str, settings: Settings) -> Fetched:
     """
     deadline = time.monotonic() + SECONDS
     here = _parse(url)
+    private = settings.knowledge.allow_private_urls
     with httpx.Client(trust_env=False, timeout=_STEP_SECONDS) as client:
         for _ in range(_REDIRECTS + 1):
-            request = _pinned(client, here, _checked_address(here, settings.knowledge.allow_private_urls))
+            address = _checked_address(here, private)
+            if settings.knowledge.respect_robots:
+                _ask_robots(client, here, address)
+            request = _pinned(client, here, address)
             try:
                 response = client.send(request, stream=True)
                 with contextlib.closing(response):
@@ -114,10 +121,40 @@ def _is_public(address: str) -> bool:
 
 def _pinned(client: httpx.Client, url: httpx.URL, address: str) -> httpx.Request:
     """A request to the checked address that names the host where the server and its certificate want it."""
-    headers = {"Host": url.netloc.decode("ascii"), "User-Agent": "crossroads", "Accept": "*/*"}
+    headers = {"Host": url.netloc.decode("ascii"), "User-Agent": AGENT, "Accept": "*/*"}
     return client.build_request(
         "GET", url.copy_with(host=address), headers=headers, extensions={"sni_hostname": url.raw_host.decode("ascii")}
     )
+
+
+def _ask_robots(client: httpx.Client, url: httpx.URL, address: str) -> None:
+    """Raise `DocumentError` where the site's `robots.txt` asks programs to stay away from this page (RFC 9309).
+
+    A site without one, or whose answer is an error of the page's kind (4xx), allows everything; one that fails (5xx) or
+    redirects says nothing either, and the page itself is asked.
+    """
+    from urllib.robotparser import RobotFileParser
+
+    rules = url.copy_with(path="/robots.txt", query=None)
+    try:
+        response = client.send(_pinned(client, rules, address), stream=True)
+        with contextlib.closing(response):
+            if response.status_code != 200:
+                return
+            text = bytearray()
+            for part in response.iter_bytes():
+                text += part
+                if len(text) > _MOST_ROBOTS:
+                    break
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return
+    parser = RobotFileParser()
+    parser.parse(text[:_MOST_ROBOTS].decode("utf-8", errors="replace").splitlines())
+    if not parser.can_fetch(AGENT, str(url)):
+        message = f"{str(url)!r} may not be read by programs: the site's robots.txt says so."
+        raise DocumentError(
+            message, "Save the page in a browser, or set knowledge.respect_robots = false if it is yours."
+        )
 
 
 def _document(response: httpx.Response, url: httpx.URL, max_mb: int, deadline: float) -> Fetched:

@@ -150,7 +150,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(site: str, monkeypa
     monkeypatch.setattr(socket, "getaddrinfo", once)
     fetch(site.replace("127.0.0.1", "docs.example") + "/good", OPEN)
     assert asked.count("docs.example") == 1
-    assert Site.seen == [site.removeprefix("http://").replace("127.0.0.1", "docs.example")]
+    assert set(Site.seen) == {site.removeprefix("http://").replace("127.0.0.1", "docs.example")}
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org/a", "file:///etc/passwd", "gopher://example.org/"])
@@ -177,3 +177,26 @@ def test_a_page_becomes_a_document(site: str, home: Path) -> None:
         info = knowledge.documents()[0]
         assert (info.source, info.title) == (f"{site}/good", "Fees")
         assert knowledge.ingest([f"{site}/good"]).unchanged == 1
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, rules: bytes) -> None:
+    """Let the site have a robots.txt."""
+    monkeypatch.setattr(Site, "page_robots.txt", lambda self: self.send(200, rules, "text/plain"), raising=False)
+
+
+@pytest.mark.parametrize("agent", [b"*", b"crossroads"])
+def test_a_page_that_robots_txt_forbids_is_left_alone(site: str, monkeypatch: pytest.MonkeyPatch, agent: bytes) -> None:
+    forbid(monkeypatch, b"User-agent: " + agent + b"\nDisallow: /go\n")
+    with pytest.raises(DocumentError, match=r"robots\.txt says so"):
+        fetch(f"{site}/good", OPEN)
+
+
+def test_what_robots_txt_says_to_others_does_not_count(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid(monkeypatch, b"User-agent: evilbot\nDisallow: /\n")
+    assert fetch(f"{site}/good", OPEN).data == PAGE
+
+
+def test_robots_txt_can_be_left_unasked(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid(monkeypatch, b"User-agent: *\nDisallow: /\n")
+    settings = Settings(knowledge={"allow_private_urls": True, "respect_robots": False})
+    assert fetch(f"{site}/good", settings).data == PAGE
