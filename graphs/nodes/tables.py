@@ -43,8 +43,9 @@ def table_decision(state: ChatState, scores: dict[Any, float]) -> RouteDecision 
     return RouteDecision(path=path, reason=reason, confidence=1.0, scores={**scores, path: 1.0}, forced=forced)
 
 
-def answer_from_table(state: ChatState, _: Runtime[Context]) -> dict[str, Any]:
+def answer_from_table(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """What was computed, with the rows it rests on; or that the table does not say."""
+    del runtime  # the table said everything
     found = TableAnswer(**state["table"])
     timing = elapsed(state, "generate", time.time())
     emit(Token(text=found.text))
