@@ -29,10 +29,17 @@ def address(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[Any], str
         yield serve(mount(FastAPI(), fake))
 
 
+def opened(open_page: Callable[..., Any], address: str, size: str = "wide") -> Any:
+    """The page with the area open."""
+    watched = open_page(address, size)
+    watched.page.click(".tabs a >> text=Knowledge")
+    watched.page.wait_for_selector("#kb-documents")
+    return watched
+
+
 def test_a_search_a_preview_and_a_delete_by_keyboard(address: str, open_page: Callable[..., Any]) -> None:
-    watched = open_page(f"{address}?tab=knowledge")
+    watched = opened(open_page, address)
     page = watched.page
-    page.wait_for_selector("#kb-documents")
     page.fill("#kb-form [name=q]", "When should I fine-tune?")
     page.keyboard.press("Enter")
     page.wait_for_selector("#kb-hits tbody tr")
@@ -55,11 +62,10 @@ def test_a_search_a_preview_and_a_delete_by_keyboard(address: str, open_page: Ca
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("size", ["wide", "tablet", "phone"])
 def test_it_fits_every_screen(size: str, dark: bool, address: str, open_page: Callable[..., Any]) -> None:
-    watched = open_page(f"{address}?tab=knowledge", size)
+    watched = opened(open_page, address, size)
     page = watched.page
     if dark:
         page.emulate_media(color_scheme="dark")
-    page.wait_for_selector("#kb-documents")
     watched.shot(f"knowledge-{size}{'-dark' if dark else ''}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -67,7 +73,6 @@ def test_it_fits_every_screen(size: str, dark: bool, address: str, open_page: Ca
 def test_a_screen_reader_finds_names_for_everything(address: str, open_page: Callable[..., Any]) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    page = open_page(f"{address}?tab=knowledge").page
-    page.wait_for_selector("#kb-documents")
+    page = opened(open_page, address).page
     result = Axe().run(page, context="#area")
     assert [item["id"] for item in result.response["violations"]] == []
