@@ -32,6 +32,8 @@ QUICK = {
     "kill_ingest": ["--kills", "2", "--documents", "30", "--longest", "4", "--embedding", "fake:words"],
     "store_down": [],
     "hostile": [],
+    "exports": ["--questions", "3", "--formats", "gguf", "--only", "model"],
+    "data": ["--sizes", "5,20"],
 }
 """The scripts, and what makes each a dry run."""
 

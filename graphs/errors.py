@@ -97,6 +97,12 @@ class StorageError(CrossroadsError):
     type = "storage"
 
 
+class TrainingError(CrossroadsError):
+    """Training cannot go on: the loss is no number, memory does not suffice."""
+
+    type = "training"
+
+
 class BusyError(CrossroadsError):
     """Something else holds what is needed: a second `serve` on one home, for one."""
 

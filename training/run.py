@@ -159,6 +159,11 @@ class Run:
         """The step of the last checkpoint on disk."""
         return max(self._steps(), default=None)
 
+    def kept_checkpoint(self) -> str:
+        """The folder of the newest checkpoint, or `none`."""
+        steps = self._steps()
+        return str(self.checkpoints / f"step-{steps[-1]}") if steps else "none"
+
     def stop_if_asked(self, step: int, save: Callable[[], object]) -> None:
         """After each step: where somebody asked to stop, write a checkpoint and raise `Cancelled`."""
         if self.stop.is_set():

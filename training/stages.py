@@ -36,6 +36,21 @@ STAGES = {
         "training.router.recipe:RouterRecipe",
         "training.router.stage:run_router",
     ),
+    "tokenizer": Stage(
+        "a tokenizer from raw text",
+        "training.tokenizer.recipe:TokenizerRecipe",
+        "training.tokenizer.stage:run_tokenizer",
+    ),
+    "pretrain": Stage(
+        "a model from random weights, or more pretraining of one",
+        "training.pretrain.recipe:PretrainRecipe",
+        "training.pretrain.stage:run_pretrain",
+    ),
+    "distil": Stage(
+        "a small model taught by a larger one with the same vocabulary",
+        "training.distil.recipe:DistilRecipe",
+        "training.distil.stage:run_distil",
+    ),
     "grounding": Stage(
         "the checker of sentences against evidence",
         "training.grounding.recipe:GroundingRecipe",

@@ -16,9 +16,11 @@ from assistant.cli import (
     backup,
     chat,
     check,
+    data,
     doctor,
     evaluate,
     examples,
+    export,
     grades,
     ingest,
     knowledge,
@@ -79,6 +81,8 @@ app.add_typer(prompts.app, name="prompts")
 app.add_typer(evaluate.app, name="eval")
 app.command("train")(train.train)
 app.command("advise")(advise.advise)
+app.command("export")(export.export)
+app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)
 
 

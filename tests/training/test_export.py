@@ -1,0 +1,198 @@
+"""Exports of a tiny model answer alike in every format, and each planted fault is named for what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assistant.cli.main import run
+from graphs.errors import TrainingError, UsageError
+from training.export import gguf_format
+from training.export.export import FORMATS, export
+from training.tokenizer.recipe import TokenizerRecipe
+from training.tokenizer.stage import _trainer, _untrained, _wrapped
+
+TEXTS = (
+    "The cat of the house sees a dog by the river in 1984.",
+    "A river, a tree and a house; nothing else was there.",
+)
+DOCS = Path(__file__).parents[2] / "docs" / "guide" / "faq.md"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LLaMA of two layers with shared key heads and tied embeddings; its tokenizer puts its first token in front."""
+    import torch
+    from tokenizers import processors
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    recipe = TokenizerRecipe(name="t", data=["x"], vocabulary=600, min_frequency=1)
+    backend = _untrained(recipe)
+    backend.train_from_iterator([DOCS.read_text(encoding="utf-8"), *TEXTS], trainer=_trainer(recipe))
+    first = ("<|endoftext|>", backend.token_to_id("<|endoftext|>"))
+    backend.post_processor = processors.TemplateProcessing(single=f"{first[0]} $A", special_tokens=[first])
+    tokenizer = _wrapped(recipe, backend)
+    torch.manual_seed(3)
+    shape: Any = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "max_position_embeddings": 512}
+    ids: Any = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    heads: Any = {"num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), initializer_range=0.2, **shape, **heads, **ids))
+    folder = tmp_path_factory.mktemp("tiny")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+CASES = [
+    ("merged", ""),
+    ("gguf", "f32"),
+    ("gguf", "f16"),
+    ("gguf", "q8_0"),
+    ("onnx", ""),
+    ("openvino", ""),
+    ("openvino", "int8"),
+    ("torchscript", ""),
+]
+
+
+@pytest.mark.parametrize(("format_", "quantise"), CASES)
+def test_an_export_answers_alike(format_: str, quantise: str, tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    exported = export(tiny, out, format_, quantise, texts=TEXTS, questions=3)
+    parity = exported.parity
+    assert parity.passed
+    assert parity.tokens > 30
+    if quantise in {"", "f32"}:
+        assert (parity.argmax_agreement, parity.same_answers) == (1.0, 1.0)
+        assert parity.max_abs_diff < 0.01
+    stored = json.loads((out / "parity.json").read_text(encoding="utf-8"))
+    assert stored["passed"] is True
+    assert set(exported.files) == {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+
+def _no_permutation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gguf_format, "interleave", lambda values, heads: values)
+
+
+def _swapped_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = gguf_format.gguf_tensors
+
+    def swapped(model: Any) -> gguf_format.Tensors:
+        found = tensors(model)
+        return {**found, "output.weight": np.ascontiguousarray(found["token_embd.weight"][::-1])}
+
+    # only the writer is wrong: the comparison reads the model itself
+    monkeypatch.setattr(gguf_format, "gguf_tensors", swapped)
+
+
+def _no_first_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gguf.GGUFWriter.add_add_bos_token", lambda *_: None)
+
+
+def _wrong_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    import gguf
+
+    write = gguf.GGUFWriter.add_chat_template
+    template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    monkeypatch.setattr(gguf.GGUFWriter, "add_chat_template", lambda self, _: write(self, template))
+
+
+def _lost_merges(monkeypatch: pytest.MonkeyPatch) -> None:
+    import gguf
+
+    write = gguf.GGUFWriter.add_token_merges
+    monkeypatch.setattr(gguf.GGUFWriter, "add_token_merges", lambda self, merges: write(self, merges[40:]))
+
+
+FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
+    "a wrong template": (_wrong_template, "template: a conversation"),
+    "a missing first token": (_no_first_token, r"special tokens: \[\] is put before"),
+    "a wrong rotary permutation": (_no_permutation, "weights: .*rotary permutation: only q and k differ"),
+    "swapped tied embeddings": (_swapped_embeddings, r"weights: .*embeddings: output\.weight differ"),
+    "lost merges": (_lost_merges, "tokenizer: .* gives other tokens"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_stops_the_release_and_is_named(
+    fault: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant, said = FAULTS[fault]
+    reference_tensors = gguf_format.gguf_tensors
+    plant(monkeypatch)
+    from training.export import export as module
+    from training.export.targets import torch_target
+
+    def honest(model: Any, tokenizer: Any) -> Any:
+        from dataclasses import replace
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gguf_format, "interleave", _interleave)
+            right = reference_tensors(model)
+        return replace(torch_target(model, tokenizer), tensors=lambda: right)
+
+    monkeypatch.setattr(module, "torch_target", honest)
+    with pytest.raises(TrainingError, match=said):
+        export(tiny, tmp_path / "out", "gguf", "f32", texts=TEXTS, questions=2)
+    assert not (tmp_path / "out").exists()
+    report = json.loads((tmp_path / "out.failed" / "parity.json").read_text(encoding="utf-8"))
+    assert report["passed"] is False
+    assert len(report["differs"]) == 1
+
+
+_interleave = gguf_format.interleave
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_an_adapter_merged_answers_as_it_did_unmerged(tiny: Path, tmp_path: Path) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from training.export.export import load
+
+    torch.manual_seed(0)
+    base = AutoModelForCausalLM.from_pretrained(tiny)
+    adapted: Any = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False))
+    adapted.save_pretrained(tmp_path / "adapter")
+    ids = torch.arange(1, 30)[None]
+    with torch.no_grad():
+        wanted = adapted(input_ids=ids).logits
+        merged = load(tmp_path / "adapter", tiny)[0](input_ids=ids).logits
+    assert torch.allclose(wanted, merged, atol=1e-3)
+    assert export(tmp_path / "adapter", tmp_path / "out", "gguf", base=tiny, texts=TEXTS, questions=2).parity.passed
+
+
+@pytest.mark.parametrize(
+    ("format_", "quantise", "said"),
+    [("tflite", "", "'tflite'"), ("torchscript", "int8", "'int8'"), ("gguf", "q2", "'q2'.*q8_0")],
+)
+def test_what_cannot_be_is_refused(format_: str, quantise: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        export(tmp_path, tmp_path / "out", format_, quantise)
+
+
+def test_an_architecture_gguf_is_not_written_for_is_refused(tmp_path: Path, tiny: Path) -> None:
+    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+
+    model: Any = GPT2LMHeadModel(GPT2Config(vocab_size=600, n_embd=32, n_layer=1, n_head=2, n_positions=64))
+    with pytest.raises(UsageError, match="not 'gpt2'"):
+        gguf_format.write_gguf(model, AutoTokenizer.from_pretrained(tiny), tmp_path / "m.gguf")
+
+
+def test_the_command_prints_files_and_parity(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--format", "gguf", "--out", str(tmp_path / "out"), "--questions", "1", "--json"]
+    assert run(["export", str(tiny), *arguments]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["format"], found["quantize"]) == ("gguf", "f16")
+    assert "model.F16.gguf" in found["files"]
+    assert found["parity"].keys() >= {"argmax_agreement", "max_abs_diff", "perplexity_ratio", "passed"}
+
+
+def test_every_format_is_written_by_a_case() -> None:
+    assert {format_ for format_, _ in CASES} == set(FORMATS)

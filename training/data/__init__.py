@@ -1,0 +1,1 @@
+"""Text before training: read, counted, cleaned, split, tokenised. Everything streams."""

@@ -1,0 +1,184 @@
+"""A model's folder to files of another format, and the report of whether they answer alike."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphs.errors import NotFoundError, TrainingError, UsageError
+from training.export.gguf_format import QUANTISED, write_gguf
+from training.export.parity import EIGHT, EXACT, FOUR, HALF, Bars, Parity, compare
+from training.export.targets import Target, folder_target, gguf_target, graph_target, torch_target
+from training.registry import write_whole
+
+FORMATS = {
+    "merged": ("",),
+    "gguf": QUANTISED,
+    "onnx": ("", "int8", "int4"),
+    "openvino": ("", "int8", "int4"),
+    "torchscript": ("",),
+}
+"""Format → what `quantise` may be; the first of each but GGUF is fp32, GGUF's default is f16."""
+_BARS: dict[str, Bars] = {"": EXACT, "f32": EXACT, "f16": HALF, "q8_0": EIGHT, "int8": EIGHT}
+TEXTS = (
+    "A warranty is a promise by the maker of a thing that it will work for a stated time. Where it fails before then, "
+    "the maker repairs it or gives another. The promise does not cover damage done by its owner.",
+    "The first railway to carry passengers by steam opened in 1825. It ran for 25 miles, and its fastest train reached "
+    "15 miles an hour on the level. Within twenty years there were 2,000 miles of line.",
+    "To make bread, mix 500 g of flour with 350 ml of water, a little salt and yeast. Knead it for ten minutes, let it "
+    "rest for an hour, shape it, wait again, and bake it at 230 degrees until it sounds hollow.",
+    "def mean(values):\n    if not values:\n        raise ValueError('none')\n    return sum(values) / len(values)\n",
+)
+"""What the logits are compared on where no texts are given."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export left."""
+
+    folder: Path
+    files: list[str]
+    format: str
+    quantise: str
+    parity: Parity
+
+    def as_json(self) -> dict[str, Any]:
+        """As `crossroads export --json` prints it."""
+        about = {"files": self.files, "folder": str(self.folder), "format": self.format, "quantize": self.quantise}
+        return {**about, "parity": self.parity.as_json()}
+
+
+def export(
+    source: Path,
+    out: Path,
+    format: str,  # noqa: A002 - its name on the command line
+    quantise: str = "",
+    *,
+    base: Path | None = None,
+    texts: Sequence[str] = TEXTS,
+    questions: int = 50,
+    report: Callable[[str], None] = lambda _: None,
+) -> Exported:
+    """Write `source` (a Hugging Face folder, or an adapter on `base`) to `out` and prove that it answers alike.
+
+    `out/parity.json` holds the proof. Raises `UsageError` for a format or architecture that cannot be, and
+    `TrainingError` naming what differs where a bar is missed: the files then stay in `out.failed`, not in `out`.
+    """
+    quantise = _checked(format, quantise, out)
+    report("loading the model")
+    model, tokenizer = load(source, base)
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    reference = torch_target(model, tokenizer)
+    report(f"writing {format} {quantise}".rstrip())
+    target = _WRITE[format](model, tokenizer, part, quantise)
+    report("comparing answers")
+    parity = prove(reference, target, quantise, texts, questions)
+    write_whole(part / "parity.json", json.dumps(parity.as_json(), indent=1))
+    failed = out.with_name(out.name + ".failed")
+    shutil.rmtree(failed, ignore_errors=True)
+    if not parity.passed:
+        part.replace(failed)
+        cure = f"Nothing was released; the files and parity.json are in {str(failed)!r}."
+        raise TrainingError(f"The export does not answer as the model does: {'; '.join(parity.differs)}.", cure)
+    part.replace(out)
+    files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    return Exported(out, files, format, quantise, parity)
+
+
+def prove(reference: Target, target: Target, quantise: str, texts: Sequence[str], questions: int) -> Parity:
+    """The parity report with the bars of a precision."""
+    from training.export.parity import QUESTIONS
+
+    return compare(reference, target, texts, _BARS.get(quantise, FOUR), questions=QUESTIONS[:questions])
+
+
+def load(source: Path, base: Path | None = None) -> tuple[Any, Any]:
+    """Model in fp32 and tokenizer of a folder; an adapter is merged into its base. Raises `NotFoundError`."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    adapter = (source / "adapter_config.json").is_file()
+    weights = base if adapter else source
+    if weights is None or not (weights / "config.json").is_file():
+        raise NotFoundError(f"{str(weights or source)!r} holds no model.", "Name a model, or the adapter's base.")
+    named = source if (source / "tokenizer.json").is_file() else weights
+    tokenizer = AutoTokenizer.from_pretrained(named)
+    model: Any = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32)
+    if adapter:
+        from peft import PeftModel
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by an old name
+            model = PeftModel.from_pretrained(model, source).merge_and_unload()
+    return model.eval(), tokenizer
+
+
+def _checked(format: str, quantise: str, out: Path) -> str:  # noqa: A002
+    if format not in FORMATS:
+        raise UsageError(f"There is no format {format!r}.", f"Choose one of {', '.join(FORMATS)}.")
+    quantise = quantise or ("f16" if format == "gguf" else "")
+    if quantise not in FORMATS[format]:
+        kinds = ", ".join(kind for kind in FORMATS[format] if kind) or "none"
+        raise UsageError(f"{format} cannot be quantised as {quantise!r}.", f"It takes: {kinds}.")
+    if out.exists():
+        raise UsageError(f"{str(out)!r} is there already.", "Choose another --out, or delete it.")
+    return quantise
+
+
+def _merged(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+    del quantise
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder_target(folder)
+
+
+def _gguf(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+    path = folder / f"model.{quantise.upper()}.gguf"
+    write_gguf(model, tokenizer, path, quantise)
+    return gguf_target(path)
+
+
+def _onnx(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+    from training.export.graphs import onnx_logits, write_onnx
+
+    return _graph(onnx_logits(write_onnx(model, folder, quantise)), model, tokenizer, folder, "onnx")
+
+
+def _openvino(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+    from training.export.graphs import openvino_logits, write_openvino
+
+    return _graph(openvino_logits(write_openvino(model, folder, quantise)), model, tokenizer, folder, "openvino")
+
+
+def _torchscript(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+    from training.export.graphs import torchscript_logits, write_torchscript
+
+    del quantise
+    return _graph(torchscript_logits(write_torchscript(model, folder)), model, tokenizer, folder, "torchscript")
+
+
+def _graph(logits: Any, model: Any, tokenizer: Any, folder: Path, name: str) -> Target:
+    """The tokenizer goes beside the graph and is read back from there."""
+    from transformers import AutoTokenizer
+
+    tokenizer.save_pretrained(folder)
+    model.config.save_pretrained(folder)
+    return graph_target(logits, AutoTokenizer.from_pretrained(folder), name)
+
+
+_WRITE: dict[str, Callable[[Any, Any, Path, str], Target]] = {
+    "merged": _merged,
+    "gguf": _gguf,
+    "onnx": _onnx,
+    "openvino": _openvino,
+    "torchscript": _torchscript,
+}

@@ -1,0 +1,1 @@
+"""Learning a tokenizer from text: byte-level BPE, WordPiece or Unigram."""
