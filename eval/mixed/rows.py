@@ -7,6 +7,7 @@ the questions are about are the same for both, as they are for a user who learns
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -112,13 +113,16 @@ def _read(name: str) -> list[dict[str, Any]]:
 
 
 def _some(rows: list[Any], count: int, draw: random.Random) -> list[Any]:
-    return draw.sample(rows, min(count, len(rows)))
+    return draw.sample(rows, len(rows))[:count]  # so that fewer rows are a part of more
+
+
+def _id(kind: str, text: str) -> str:
+    """A name that stays the row's own however many rows are asked for."""
+    return f"{kind}-{zlib.crc32(text.encode()):08x}"
 
 
 def _third(text: str) -> int:
     """0, 1 or 2 by the text alone: what keeps the parts and the examples apart."""
-    import zlib
-
     return zlib.crc32(text.encode()) % 3
 
 
@@ -156,21 +160,23 @@ def _general(part: Part, count: int, draw: random.Random) -> Rows:
     rows = _own(_read("lmeval_triviaqa_sub"), part, lambda row: row["context"])
     return [
         Sample(
-            id=f"general-{number}",
+            id=_id("general", row["context"]),
             input=row["context"].removeprefix("Question: ").removesuffix("\nAnswer:"),
             target=[name for name in [row["answer"], *row["aliases"]] if len(name) > 1],
             metadata={"kind": "general"},
         )
-        for number, row in enumerate(_some(rows, count, draw))
+        for row in _some(rows, count, draw)
     ]
 
 
 def _arithmetic(part: Part, count: int, draw: random.Random) -> Rows:
     rows = _own(_read("lmeval_simple_arithmetic"), part, lambda row: row["context"])
     plain = [(row["context"].removesuffix("="), row["continuation"].strip()) for row in _some(rows, count // 2, draw)]
+    draw = _draw(f"sums-{part}", 0)
+    made = [_sum(part, draw) for _ in range(count - len(plain))]
     return [
-        Sample(id=f"arithmetic-{number}", input=text.strip(), target=value, metadata={"kind": "arithmetic"})
-        for number, (text, value) in enumerate([*plain, *(_sum(part, draw) for _ in range(count - len(plain)))])
+        Sample(id=_id("arithmetic", text), input=text.strip(), target=value, metadata={"kind": "arithmetic"})
+        for text, value in [*plain, *made]
     ]
 
 
@@ -195,7 +201,7 @@ def _intent(part: Part, count: int, draw: random.Random) -> Rows:
         known += [row["label"]] if row["label"] not in known else []
     half = {name: [row for row in rows if row["dataset"] == name] for name in labels}
     chosen = [row for own in half.values() for row in _some(_own(own, part, lambda row: row["text"]), count // 2, draw)]
-    return [_choice(row, labels[row["dataset"]], draw) for row in chosen]
+    return [_choice(row, labels[row["dataset"]], _draw(row["id"], 0)) for row in chosen]
 
 
 def spoken(label: str) -> str:
@@ -214,12 +220,12 @@ def _sentiment(part: Part, count: int, draw: random.Random) -> Rows:
     rows = _own(_read("lmeval_sst2_dev"), part, lambda row: row["sentence"])
     return [
         Sample(
-            id=f"sentiment-{number}",
+            id=_id("sentiment", row["sentence"]),
             input=f"Is this review positive or negative: “{row['sentence'].strip()}”",
             target=_FEELING[row["label"]],
             metadata={"kind": "sentiment"},
         )
-        for number, row in enumerate(_some(rows, count, draw))
+        for row in _some(rows, count, draw)
     ]
 
 
@@ -236,19 +242,19 @@ def _extraction(part: Part, count: int, draw: random.Random) -> Rows:
             found[text] = gold
     return [
         Sample(
-            id=f"extraction-{number}",
+            id=_id("extraction", text),
             input=f"Extract the name, the place and the year from the text.\nText: {text}",
             target=_json(gold),
             metadata={"kind": "extraction"},
         )
-        for number, (text, gold) in enumerate(found.items())
+        for text, gold in found.items()
     ]
 
 
 def _chat(part: Part, count: int, draw: random.Random) -> Rows:
     every = [talk.format(thing=thing) for talk in _TALK for thing in (_THINGS if "{thing}" in talk else ("",))]
     chosen = _some(_own(every, part, str) or every, count, draw)
-    return [Sample(id=f"chat-{n}", input=text, metadata={"kind": "chat"}) for n, text in enumerate(chosen)]
+    return [Sample(id=_id("chat", text), input=text, metadata={"kind": "chat"}) for text in chosen]
 
 
 _MAKERS: dict[Kind, Callable[[Part, int, random.Random], Rows]] = {

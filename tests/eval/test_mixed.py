@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from eval.mixed.judge import bluffed, right
 from eval.mixed.outcomes import Outcome, collect, read_outcomes
+from eval.mixed.rows import SIZES, mixed
 from eval.mixed.table import Table, difference, markdown, share
 from eval.sample import Sample
 from graphs.answer import Answer, RouteDecision
@@ -92,3 +94,14 @@ def test_intervals_hold_the_value() -> None:
     assert found.low < found.value == 80.0 < found.high <= 100
     gain, low, high = difference([1, 1, 0, 1], [0, 1, 0, 0])
     assert low <= gain == 50.0 <= high
+
+
+def test_the_parts_share_no_row_and_fewer_rows_are_a_part_of_more() -> None:
+    if not os.environ.get("CROSSROADS_DATA"):
+        pytest.skip("CROSSROADS_DATA is not set: the mixed set is made of public sets.")
+    half: Any = {kind: size // 4 for kind, size in SIZES.items()}
+    dev, train = mixed("dev"), mixed("train")
+    few = {row.id: row.input for row in mixed("dev", half)}
+    assert len({row.id for row in dev}) == len(dev) >= 600
+    assert not {row.input for row in dev} & {row.input for row in train}
+    assert few.items() <= {row.id: row.input for row in dev}.items()
