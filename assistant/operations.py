@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from assistant.builders import build_grounded, build_preferences
 from assistant.checking import check_text
 from assistant.grades.operations import GRADING
 from assistant.records import Consent, Request, Vote
@@ -296,6 +297,8 @@ def _at_once(work: Callable[[Assistant, Arguments], Any]) -> Operation:
 
 OPERATIONS: dict[str, Operation] = {
     **{name: _at_once(work) for name, work in GRADING.items()},
+    "data/build-grounded": build_grounded,
+    "data/build-preferences": build_preferences,
     "ask": ask,
     "approve": approve,
     "replay": replay,

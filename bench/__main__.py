@@ -34,6 +34,7 @@ QUICK = {
     "hostile": [],
     "exports": ["--questions", "3", "--formats", "gguf", "--only", "model"],
     "data": ["--sizes", "5,20"],
+    "training": ["--rows", "32", "--steps", "3", "--length", "256", "--batch", "1"],
 }
 """The scripts, and what makes each a dry run."""
 

@@ -14,9 +14,9 @@ from assistant.cli import (
     approve,
     ask,
     backup,
+    build,
     chat,
     check,
-    data,
     doctor,
     evaluate,
     examples,
@@ -82,7 +82,7 @@ app.add_typer(evaluate.app, name="eval")
 app.command("train")(train.train)
 app.command("advise")(advise.advise)
 app.command("export")(export.export)
-app.add_typer(data.app, name="data")
+app.add_typer(build.app, name="data")
 app.command("doctor")(doctor.doctor)
 
 

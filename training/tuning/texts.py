@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphs.prompts import load_prompt
+from graphs.prompts import load_prompt, passages_message
 from training.tuning.measure import Encoded
 from training.tuning.rows import Row, Shape, Values, shape_of, text_column
 
@@ -93,9 +93,8 @@ def passage_text(passage: Any) -> str:
 
 def grounded_prompt(question: str, passages: Sequence[Any]) -> list[Message]:
     """The messages the assistant sends when it answers from passages: the same words, the same numbers."""
-    shown = "\n\n".join(f"[{number}] {passage_text(passage)}" for number, passage in enumerate(passages, 1))
-    asked = f"{shown}\n\nQuestion: {question}" if passages else f"Question: {question}"
-    return [{"role": "system", "content": load_prompt("passages")[0]}, {"role": "user", "content": asked}]
+    shown = passages_message(question, [passage_text(passage) for passage in passages])
+    return [{"role": "system", "content": load_prompt("passages")[0]}, {"role": "user", "content": shown}]
 
 
 def turns(row: Row) -> tuple[list[Message], str]:
