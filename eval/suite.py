@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from eval.scorers import SCORERS, make_scorer
+from eval.scorers import make_scorer
 from eval.scorers.base import Metric, Scorer
 from eval.target import TargetSpec
 from graphs.errors import UsageError
@@ -27,7 +26,8 @@ class DatasetSpec(_Section):
 
     path: str
     """A JSONL, CSV, TSV or Parquet file, beside the suite or here; `docs:FILE` in the assistant's documentation,
-    `data:FILE` in the folder CROSSROADS_DATA names, `hub:OWNER/NAME` a data set of the Hugging Face hub."""
+    `data:FILE` in the folder CROSSROADS_DATA names, `hub:OWNER/NAME` a data set of the Hugging Face hub,
+    `mixed:dev` requests of every sort with the paths that fit them."""
     split: str = ""
     """Of a data set of the hub."""
     columns: dict[str, str] = {}
@@ -124,10 +124,6 @@ class Suite(_Section):
         """Every metric its scorers give."""
         return [metric for scorer in self.made_scorers() for metric in scorer.metrics()]
 
-    def sha256(self) -> str:
-        """Hash of the whole definition."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
 
 def find_suite(name: str) -> Path:
     """The file of a suite: a path, or the name of a shipped one. Raises `UsageError` naming those there are."""
@@ -217,6 +213,3 @@ def _near(name: str, known: Any) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     there = ", ".join(sorted(known))
     return f"; did you mean {near[0]!r}?" if near else f"; there are: {there}"
-
-
-__all__ = ["SCORERS", "DatasetSpec", "GateSpec", "Suite", "Threshold", "find_suite", "load_suite"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
@@ -35,8 +36,8 @@ class TargetSpec(BaseModel):
     max_tokens: int = 128
     temperature: float = 0.0
     knowledge: str = ""
-    """Empty: what the home holds. `docs`: the assistant's documentation, in a home of its own. Else a folder or file
-    of documents (or `data:NAME`) that a home of its own is filled with."""
+    """Empty: what the home holds. `docs`: the assistant's documentation, in a home of its own. `mixed`: the documents
+    of the mixed set. Else a folder or file of documents, or `data:NAME`, that a home of its own is filled with."""
     settings: dict[str, Any] = {}
     """Settings for this target alone, as with `--set`."""
 
@@ -67,12 +68,20 @@ class Output(BaseModel):
 class Target(Protocol):
     """Asked batches of samples; must give one output for each, in their order."""
 
-    name: str
-    """For a person: `assistant (auto)`, `local:smollm2-135m-instruct`."""
-    concurrency: int
-    """How many batches may be under way at once."""
-    batch: int
-    """How many samples are best asked together."""
+    @property
+    def name(self) -> str:
+        """For a person: `assistant (auto)`, `local:smollm2-135m-instruct`."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many batches may be under way at once."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many samples are best asked together."""
+        ...
 
     def identity(self) -> dict[str, Any]:
         """Everything its outputs depend on, as JSON: hashes of models and prompts, settings, documents.
@@ -81,6 +90,14 @@ class Target(Protocol):
         """
         ...
 
-    def ask(self, samples: Sequence[Sample], seed: int) -> list[Output]:
-        """One output a sample. A failure of one sample is an `Output` with `error`; what raises ends the run."""
+    def prepare(self) -> None:
+        """Load what is needed; called once before the first sample is asked, and without a time limit."""
+        ...
+
+    def ask(self, samples: Sequence[Sample], seed: int, cancel: threading.Event) -> list[Output]:
+        """One output a sample; `cancel` is set when their time is up.
+
+        A failure of one sample is an `Output` with `error`; what raises a `CrossroadsError` fails the whole batch, and
+        what raises anything else ends the run.
+        """
         ...

@@ -12,8 +12,25 @@ from eval.scorers.base import Scorer
 from graphs.errors import UsageError
 
 SCORERS: dict[str, str] = {
+    "answerability": "answerability:Answerability",
+    "bleu": "bleu:Bleu",
+    "chrf": "chrf:Chrf",
+    "citations": "citations:Citations",
+    "classification": "classification:Classification",
+    "detection": "detection:Detection",
     "exact_match": "exact_match:ExactMatch",
     "f1": "token_f1:TokenF1",
+    "grounding": "grounding:GroundingScorer",
+    "injection": "injection:Injection",
+    "json_fields": "json_output:JsonFields",
+    "json_schema": "json_output:JsonSchema",
+    "judge": "judge:Judge",
+    "numeric": "numeric:Numeric",
+    "own_words": "own_words:OwnWords",
+    "pairwise": "pairwise:Pairwise",
+    "retrieval": "retrieval:Retrieval",
+    "rouge": "rouge:Rouge",
+    "similarity": "similarity:Similarity",
 }
 """Name in a suite → file and class below this folder."""
 
@@ -34,22 +51,33 @@ def make_scorer(name: str, options: dict[str, Any]) -> Scorer:
     kind = scorer_class(name)
     known = {field.name: field for field in fields(kind)}
     hints = typing.get_type_hints(kind)
+    values = {}
     for key, value in options.items():
         if key not in known:
             there = ", ".join(known) or "none"
             raise UsageError(f"The scorer {name!r} has no option {key!r}.", f"Its options: {there}.")
-        _check_type(name, key, value, hints[key])
+        values[key] = _typed(name, key, value, hints[key])
+    _check_packages(name, kind)
     try:
-        return kind(**options)
+        return kind(**values)
     except ValueError as error:
         raise UsageError(f"The scorer {name!r} cannot be had so: {error}.", "Mend its options.") from None
 
 
-def _check_type(name: str, key: str, value: Any, wanted: Any) -> None:
+def _check_packages(name: str, kind: type[Scorer]) -> None:
+    from importlib.util import find_spec
+
+    for package in kind.requires:
+        if find_spec(package) is None:
+            cure = "Install the extra: pip install 'crossroads-assistant[eval]'."
+            raise UsageError(f"The scorer {name!r} needs the package {package!r}, which is not installed.", cure)
+
+
+def _typed(name: str, key: str, value: Any, wanted: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        TypeAdapter(wanted).validate_python(value)
+        return TypeAdapter(wanted).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise UsageError(f"The scorer {name!r}: option {key!r} cannot be {value!r}.", f"{reason}.") from None

@@ -57,12 +57,19 @@ class Scorer(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[Need]] = frozenset()
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Packages it imports that come with an extra only."""
     version: ClassVar[int] = 1
     """Counted up when the meaning of its scores changes, so that cached ones are not used."""
 
     def applies(self, sample: Sample) -> bool:
         """Whether a sample is judged at all. Never looks at the output: the denominator must not depend on it."""
         return sample.target is not None if "target" in self.needs else True
+
+    def check(self, sample: Sample) -> str:
+        """What is wrong with a sample this scorer is to judge; asked before any target is. Empty where nothing is."""
+        del sample
+        return ""
 
     @abstractmethod
     def score(self, sample: Sample, output: Output, tools: Tools) -> Score:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from eval.sample import Sample, Score
 from eval.scorers.base import Need, Scorer, Tools, answers_of
+from eval.scorers.said import said
 from eval.squad import exact, normalise
 from eval.target import Output
 
@@ -25,4 +26,5 @@ class ExactMatch(Scorer):
         answers = answers_of(sample)
         if self.strict:
             return Score(value=float(output.text.strip() in [answer.strip() for answer in answers]))
-        return Score(value=exact(output.text, answers), metadata={"normalised": normalise(output.text)})
+        text = said(output)
+        return Score(value=exact(text, answers), metadata={"normalised": normalise(text)})

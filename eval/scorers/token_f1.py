@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from eval.sample import Sample, Score
 from eval.scorers.base import Metric, Need, Scorer, Tools, answers_of, mean
+from eval.scorers.said import said
 from eval.squad import f1, recall
 from eval.target import Output
 
@@ -20,8 +21,8 @@ class TokenF1(Scorer):
 
     def score(self, sample: Sample, output: Output, tools: Tools) -> Score:
         """F1 in 0–1; `recall` in the metadata."""
-        answers = answers_of(sample)
-        return Score(value=f1(output.text, answers), metadata={"recall": recall(output.text, answers)})
+        answers, text = answers_of(sample), said(output)
+        return Score(value=f1(text, answers), metadata={"recall": recall(text, answers)})
 
     def failure(self, sample: Sample) -> Score:
         """Nothing was said."""

@@ -1,0 +1,176 @@
+"""`crossroads eval run`: ask a suite's samples, score the answers, write the record."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant.cli.common import Home, Json, Set, settings_for
+from assistant.cli.output import put, put_json, say
+from graphs.errors import UsageError
+
+if TYPE_CHECKING:
+    from assistant.app import Assistant
+    from eval.asking import Progress
+    from eval.dataset import Dataset
+    from eval.record import RunRecord
+    from eval.suite import Suite
+
+
+def run(
+    suite: Annotated[
+        str, typer.Argument(help="A suite's YAML file, or the name of a shipped one.", show_default=False)
+    ] = "",
+    path: Annotated[str, typer.Option(help="Force this path instead of the suite's.", show_default=False)] = "",
+    model: Annotated[str, typer.Option(help="Ask this model instead, as provider:model.", show_default=False)] = "",
+    limit: Annotated[int | None, typer.Option(help="At most so many samples.", min=1, show_default=False)] = None,
+    repeats: Annotated[int | None, typer.Option(help="Ask each sample so often.", min=1, show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder the record goes to.", show_default=False)] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="Repeat the run in this folder, from its record.", show_default=False)
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again what was asked before.")] = False,
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Run a suite; prints each metric with its interval. Exit code 2 where so much failed that nothing was measured.
+
+    Example: crossroads eval run smoke --out runs/smoke
+
+    Example: crossroads eval run my-suite.yaml --path rag --limit 50
+    """
+    if bool(suite) == bool(from_):
+        raise UsageError("A suite or --from RUN is needed, not both.", "Write crossroads eval run smoke.")
+    settings_for(home, set_)  # first: `.env` may say where the public data is
+    chosen, dataset, places = _recorded(from_) if from_ else _read(suite, limit)
+    chosen = _changed(chosen, path, model, repeats)
+    from eval.runner import check_samples
+
+    check_samples(chosen, dataset)
+    settings = settings_for(home, [*(set_ or []), *(f"{key}={value}" for key, value in chosen.target.settings.items())])
+    folder = out or settings.home / "eval" / "runs" / f"{chosen.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    from assistant.evaluation.homes import open_for
+
+    say(f"{chosen.name}: {len(dataset.samples)} samples, {', '.join(scorer.name for scorer in chosen.made_scorers())}")
+    with open_for(settings, chosen.target.knowledge, places, say) as assistant:
+        record = measure(
+            assistant, chosen, dataset, folder, cache=None if fresh else settings.home / "eval" / "cache.db"
+        )
+    if as_json:
+        put_json(summary_of(record, folder))
+    else:
+        _show(record, folder)
+    lost = record.failed > chosen.gate.max_failed * record.n
+    return 2 if lost or record.status != "finished" else 0
+
+
+def measure(assistant: Assistant, suite: Suite, dataset: Dataset, folder: Path, *, cache: Path | None) -> RunRecord:
+    """Run a suite over an opened assistant; Ctrl-C ends it and keeps what there is."""
+    from assistant.evaluation.targets import AssistantTarget, tools_of
+    from eval.cache import Cache
+    from eval.runner import Run
+
+    target = AssistantTarget(suite.target, lambda: assistant)
+    with Cache(cache) as kept:
+        work = Run(suite, dataset, target, tools_of(assistant), folder, kept, on_progress=_Ticker().take)
+        return work.start()
+
+
+def summary_of(record: RunRecord, folder: Path) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "run": str(folder),
+        "suite": record.suite,
+        "n": record.n,
+        "failed": record.failed,
+        "cached": record.cached,
+        "metrics": {name: value.model_dump(mode="json") for name, value in record.metrics.items()},
+        "missing": record.missing,
+        "latency_ms": record.latency_ms.model_dump() if record.latency_ms else None,
+        "cost_usd": record.cost_usd,
+        "status": record.status,
+        "seconds": record.seconds,
+    }
+
+
+def _read(name: str, limit: int | None) -> tuple[Suite, Dataset, Any]:
+    from assistant.documentation import find_documentation
+    from eval.dataset import Places, load_dataset
+    from eval.suite import find_suite, load_suite
+
+    file = find_suite(name)
+    suite = load_suite(file)
+    places = Places(file, _docs_folder(find_documentation()))
+    if suite.target.knowledge not in ("", "docs", "mixed"):
+        places.find(suite.target.knowledge)  # a folder that is not there is told before anything loads
+    return suite, load_dataset(suite.dataset, places, limit), places
+
+
+def _docs_folder(pages: list[Path]) -> Path | None:
+    """The folder the documentation's pages and questions lie in."""
+    found = [folder for page in pages[:1] for folder in page.parents if (folder / "questions.jsonl").is_file()]
+    return found[0] if found else None
+
+
+def _recorded(folder: Path) -> tuple[Suite, Dataset, Any]:
+    from eval.dataset import Places
+    from eval.runner import recorded_suite
+
+    suite, dataset = recorded_suite(folder)
+    return suite, dataset, Places(folder)
+
+
+def _changed(suite: Suite, path: str, model: str, repeats: int | None) -> Suite:
+    """The suite with a command's options in place of its own."""
+    from eval.suite import Suite as Made
+
+    definition = suite.model_dump(mode="json")
+    definition["target"] |= ({"path": path} if path else {}) | ({"model": model} if model else {})
+    if repeats:
+        definition["repeats"] = repeats
+    try:
+        return Made(**definition)
+    except ValueError:
+        cure = "The paths: auto, zero_shot, few_shot, rag, tuned, tuned_rag, tools."
+        raise UsageError(f"There is no path {path!r}.", cure) from None
+
+
+class _Ticker:
+    """Tells how far it is: every second on a terminal, every tenth of the way elsewhere."""
+
+    def __init__(self) -> None:
+        self._told = (0.0, -1)
+        self._live = sys.stderr.isatty()
+
+    def take(self, progress: Progress) -> None:
+        """One step."""
+        tenth = 10 * progress.done // max(progress.total, 1)
+        now = time.monotonic()
+        due = now - self._told[0] >= 1 if self._live else tenth > self._told[1]
+        if due or progress.done == progress.total:
+            self._told = (now, tenth)
+            left = f", {progress.left:.0f} s left" if progress.left else ""
+            failed = f", {progress.failed} failed" if progress.failed else ""
+            say(f"{progress.done}/{progress.total}{failed}, {progress.seconds:.0f} s{left}")
+
+
+def _show(record: RunRecord, folder: Path) -> None:
+    for name, found in record.metrics.items():
+        if found.value is None:
+            put(f"{name:<24} none: no sample could be judged by it")
+            continue
+        ends = f"[{found.low:.3f}, {found.high:.3f}]" if found.low is not None and found.high is not None else ""
+        seen = f"  sees {found.visible:.3f}" if found.visible is not None else "  sees no change: too few samples"
+        tries = "".join(f"  {key} {value:.3f}" for key, value in found.stability.items() if key != "repeats")
+        put(f"{name:<24} {found.value:>7.3f}  {ends:<16}  n {found.n:>4}{seen}{tries}")
+    for name, why in record.missing.items():
+        put(f"{name:<24} missing: {why}")
+    took = f", {record.latency_ms.p50:.0f} ms a sample (p95 {record.latency_ms.p95:.0f})" if record.latency_ms else ""
+    say(f"{record.n} answers, {record.failed} failed, {record.cached} from before, {record.seconds:.1f} s{took}")
+    say(f"the record is in {folder}")

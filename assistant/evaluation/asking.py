@@ -1,0 +1,105 @@
+"""Samples put to an assistant, to one of its parts, or to a bare model."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from assistant.records import Request
+from eval.sample import Sample
+from eval.target import Output, TargetSpec
+from graphs.answer import Passage, Usage
+from graphs.errors import CrossroadsError, UsageError
+from graphs.events import Failed, Routed
+
+if TYPE_CHECKING:
+    from assistant.app import Assistant
+
+Ask = Callable[["Assistant", TargetSpec, Sample, int, threading.Event], Output]
+
+
+def ask_sample(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, cancel: threading.Event) -> Output:
+    """What the target gives; a `CrossroadsError` becomes a failed output."""
+    began = time.monotonic()
+    try:
+        output = _ASK[spec.kind](assistant, spec, sample, seed, cancel)
+    except CrossroadsError as error:
+        output = Output(error=error.as_json()["error"])
+    return output.model_copy(update={"seconds": round(time.monotonic() - began, 4)})
+
+
+def _whole(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, cancel: threading.Event) -> Output:
+    """A turn that is not stored."""
+    del seed  # the assistant decodes greedily
+    request = Request(
+        question=sample.input, path=spec.path, collection=spec.collection, model=spec.model,
+        contexts=sample.contexts, history=[],
+    )  # fmt: skip
+    answer = assistant.ask(request, cancel)
+    looked_at = [item.passage for item in answer.evidence]
+    return Output(text=answer.text, answer=answer, passages=looked_at, route=answer.route, usage=answer.usage)
+
+
+def _bare(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, cancel: threading.Event) -> Output:
+    """A chat model alone."""
+    from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+
+    del cancel
+    model = assistant.resources.chat(spec.model or assistant.settings.models.chat).get()
+    contexts = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(sample.contexts or [], 1))
+    prompt = spec.template.replace("{contexts}", contexts).replace("{input}", sample.input)
+    messages: list[BaseMessage] = [SystemMessage(spec.system)] if spec.system else []
+    options: dict[str, Any] = {"max_tokens": spec.max_tokens}
+    if spec.temperature:
+        options |= {"temperature": spec.temperature, "seed": seed}
+    reply = model.invoke([*messages, HumanMessage(prompt)], **options)
+    used = getattr(reply, "usage_metadata", None) or {}
+    usage = Usage(prompt_tokens=used.get("input_tokens", 0), completion_tokens=used.get("output_tokens", 0))
+    return Output(text=reply.text, usage=usage)
+
+
+def _search(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, cancel: threading.Event) -> Output:
+    """What a search finds."""
+    del seed, cancel
+    assistant.documentation.get()
+    retriever = assistant.knowledge.retriever(spec.collection)
+    found = [Passage(text=item.page_content, **item.metadata) for item in retriever.invoke(sample.input)]
+    return Output(text="\n\n".join(passage.text for passage in found[:1]), passages=found[: spec.k or None])
+
+
+def _route(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, cancel: threading.Event) -> Output:
+    """The path the graph would take: the turn is stopped when it is chosen."""
+    del seed
+    request = Request(question=sample.input, collection=spec.collection, contexts=sample.contexts, history=[])
+    run = assistant.stream(request, cancel)
+    try:
+        for event in run:
+            if isinstance(event, Routed):
+                return Output(text=event.decision.path, route=event.decision)
+            if isinstance(event, Failed):
+                return Output(error=event.error)
+    finally:
+        run.close()
+    if run.error:
+        raise run.error
+    raise UsageError("The turn ended without a path.", "Report this: it should not happen.")
+
+
+def _check(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, cancel: threading.Event) -> Output:
+    """The grounding of a given text."""
+    del spec, seed, cancel
+    target = sample.target[0] if isinstance(sample.target, list) and sample.target else sample.target
+    text = str(sample.metadata.get("output") or target or "")
+    grounding = assistant.resources.checker.get().check(text, list(sample.contexts or []))
+    return Output(text=text, grounding=grounding)
+
+
+_ASK: dict[str, Ask] = {
+    "assistant": _whole,
+    "model": _bare,
+    "retrieval": _search,
+    "routing": _route,
+    "grounding": _check,
+}

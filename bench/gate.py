@@ -1,0 +1,109 @@
+"""Does the gate catch what breaks the real assistant? `smoke` whole, then with faults planted, against the whole one.
+
+    python bench/gate.py                 all faults, about two minutes each on two quiet cores
+    python bench/gate.py --limit 25      a dry run
+    python bench/gate.py --fault noise   one of them
+
+Prints one JSON object: for each fault its verdict, its reasons and its seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+NONSENSE = "Reply with one sentence about bananas. Never mention anything else, whatever is asked or shown."
+
+
+@contextmanager
+def nothing() -> Iterator[dict[str, Any]]:
+    """The assistant as it is, asked once more."""
+    yield {}
+
+
+@contextmanager
+def prompt() -> Iterator[dict[str, Any]]:
+    """The prompt for answers from passages asks for something else."""
+    from graphs.nodes import respond
+
+    load = respond.load_prompt
+    with patch.object(respond, "load_prompt", lambda name: (NONSENSE, load(name)[1])):
+        yield {}
+
+
+@contextmanager
+def noise() -> Iterator[dict[str, Any]]:
+    """Retrieval returns passages of other documents, found by a question nobody asked."""
+    from assistant.knowledge.base import KnowledgeBase
+
+    search, draw = KnowledgeBase.search, random.Random(0)  # noqa: S311
+    words = ("licence", "port", "tokenizer", "backup", "GPU", "calculator", "upload", "perplexity")
+
+    def wrong(self: Any, _: str, *others: Any, **named: Any) -> Any:
+        return search(self, draw.choice(words), *others, **named)
+
+    with patch.object(KnowledgeBase, "search", wrong):
+        yield {}
+
+
+@contextmanager
+def unplugged() -> Iterator[dict[str, Any]]:
+    """The chat model is not there."""
+    yield {"models.chat": "ollama:nobody-is-here", "models.base_url": "http://127.0.0.1:9"}
+
+
+FAULTS: dict[str, Callable[[], Any]] = {"nothing": nothing, "prompt": prompt, "noise": noise, "unplugged": unplugged}
+
+
+def run(folder: Path, limit: int | None, settings: dict[str, Any]) -> float:
+    """Run smoke into a folder; seconds it took, loading included."""
+    from assistant.cli.eval_run import _read, measure
+    from assistant.config import load_settings
+    from assistant.evaluation.homes import open_for
+
+    began = time.monotonic()
+    suite, dataset, places = _read("smoke", limit)
+    loaded = load_settings({"home": str(folder / "home"), "store.linger": 5.0, **settings})
+    with open_for(loaded, suite.target.knowledge, places, print_error) as assistant:
+        measure(assistant, suite, dataset, folder / "run", cache=None)
+    return round(time.monotonic() - began, 1)
+
+
+def print_error(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit", type=int, default=None)
+    parser.add_argument("--fault", choices=FAULTS, action="append")
+    options = parser.parse_args()
+    from eval.gate import judge_folders
+
+    with tempfile.TemporaryDirectory() as name:
+        baseline = Path(name) / "baseline"
+        found: dict[str, Any] = {"baseline": {"seconds": run(baseline, options.limit, {})}}
+        for fault in options.fault or FAULTS:
+            with FAULTS[fault]() as settings:
+                seconds = run(Path(name) / fault, options.limit, settings)
+            verdict = judge_folders(Path(name) / fault / "run", baseline / "run")
+            found[fault] = {"verdict": verdict.verdict, "reasons": verdict.reasons, "seconds": seconds}
+            print_error(f"{fault}: {verdict.verdict}")
+    print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

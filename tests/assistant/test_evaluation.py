@@ -1,0 +1,241 @@
+"""Evaluation of a whole assistant made of words: what breaks it is caught by the gate, or there is no verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.app import Assistant
+from assistant.cli import main
+from assistant.cli.eval_run import measure
+from assistant.evaluation import homes
+from assistant.evaluation.identity import identity_of
+from eval.gate import judge_folders
+from eval.sample import Sample
+from eval.suite import Suite
+from eval.target import TargetSpec
+from tests.assistant.home_fakes import ListKnowledge, open_fake
+from tests.eval.fakes import dataset
+
+TOPICS = [
+    "warranty", "delivery", "refund", "parking", "canteen", "holiday", "travel", "printer", "badge", "library",
+    "insurance", "pension", "laptop", "phone", "garden", "kitchen", "elevator", "archive", "newsletter", "training",
+    "bicycle", "locker", "uniform", "overtime",
+]  # fmt: skip
+FACTS = {topic: f"The {topic} rule number {number} applies from Monday." for number, topic in enumerate(TOPICS)}
+ASKED = [
+    Sample(
+        id=topic,
+        input=f"Which number has the {topic} rule?",
+        target=f"rule number {number}",
+        metadata={"evidence": FACTS[topic], "answerable": True},
+    )
+    for number, topic in enumerate(TOPICS)
+]
+SUITE = Suite(
+    name="words",
+    dataset="made.jsonl",
+    scorers=["answerability", "citations", "f1", "own_words"],
+    watch=["answered", "citation_recall", "token_recall", "own_words"],
+    thresholds={"answered": 0.5},
+)
+
+
+class Searching(ListKnowledge):
+    """Finds the texts that share a rare word with the question; `noise` finds the wrong ones instead."""
+
+    noise = False
+
+    def retriever(self, collection: str = "") -> Any:
+        from tests.assistant.home_fakes import ListRetriever, _document
+
+        owner = self
+
+        class Retriever(ListRetriever):
+            def _get_relevant_documents(self, query: str, *, run_manager: Any = None) -> Any:
+                hit = [n for n, topic in enumerate(TOPICS) if f" {topic} " in query]
+                shown = [(n + 7) % len(TOPICS) for n in hit] if owner.noise else hit
+                return [_document(n, owner.texts[n]) for n in shown]
+
+        return Retriever(texts=self.texts)
+
+
+def opened(home: Path, chat: str = "fake:reader", *, noise: bool = False) -> Assistant:
+    assistant = open_fake(home, list(FACTS.values()), chat)
+    knowledge = Searching(list(FACTS.values()))
+    knowledge.noise = noise
+    assistant.resources._list = knowledge  # type: ignore[attr-defined]
+    return assistant
+
+
+def measured(home: Path, folder: Path, cache: Path | None = None, **how: Any) -> Any:
+    with opened(home, **how) as assistant:
+        return measure(assistant, SUITE, dataset(ASKED), folder, cache=cache)
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("baseline")
+    record = measured(folder / "home", folder / "run")
+    assert record.metrics["answered"].value == 1.0
+    assert record.metrics["token_recall"].value > 0.8
+    return folder / "run"
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing": ({}, "pass"),
+    "a prompt the model answers with nonsense": ({"chat": "fake:script?text=Bananas are yellow."}, "fail"),
+    "a retriever that returns noise": ({"noise": True}, "fail"),
+    "an unplugged model": ({"chat": "fake:fail-unreachable"}, "none"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_is_broken_on_purpose_does_not_pass(what: str, baseline: Path, tmp_path: Path) -> None:
+    how, verdict = BROKEN[what]
+    measured(tmp_path / "home", tmp_path / "run", **how)
+    assert judge_folders(tmp_path / "run", baseline).verdict == verdict
+
+
+def test_an_unchanged_rerun_asks_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "cache.db"
+    measured(tmp_path / "home", tmp_path / "1", cache)
+    monkeypatch.setattr(Assistant, "ask", None)
+    record = measured(tmp_path / "home", tmp_path / "2", cache)
+    assert (record.cached, record.failed) == (len(ASKED), 0)
+
+
+CHANGES: dict[str, Callable[[Assistant], Any]] = {
+    "settings": lambda assistant: setattr(
+        assistant,
+        "settings",
+        assistant.settings.model_copy(
+            update={"answering": assistant.settings.answering.model_copy(update={"refuse": 0.9})}
+        ),
+    ),
+    "documents": lambda assistant: assistant.catalogue.texts.append("more"),  # type: ignore[attr-defined]
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_identity_changes_with_what_matters(what: str, home: Path) -> None:
+    with open_fake(home) as assistant:
+        before = identity_of(assistant, TargetSpec())
+        assert identity_of(assistant, TargetSpec()) == before
+        CHANGES[what](assistant)
+        assert identity_of(assistant, TargetSpec()) != before
+
+
+@pytest.mark.parametrize("kind", ["model", "routing", "grounding"])
+def test_every_kind_of_target_answers(kind: Any, home: Path, tmp_path: Path) -> None:
+    scorer = {"model": "f1", "routing": "classification", "grounding": "detection"}[kind]
+    suite = Suite(name="kinds", dataset="x", target={"kind": kind}, scorers=[scorer])
+    rows = [Sample(id="1", input="Hello there!", target="zero_shot", contexts=["x"], metadata={"label": 0})]
+    with open_fake(home) as assistant:
+        record = measure(assistant, suite, dataset(rows), tmp_path / "run", cache=None)
+    assert (record.failed, record.n) == (0, 1)
+
+
+@pytest.fixture
+def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The commands find the assistant made of words."""
+    monkeypatch.setattr(homes, "open_for", lambda settings, *_: opened(settings.home))
+    rows = "".join(json.dumps(sample.model_dump()) + "\n" for sample in ASKED)
+    Path("words.jsonl").write_text(rows, encoding="utf-8")
+    Path("words.yaml").write_text(
+        "name: words\ndataset: words.jsonl\nscorers: [answerability, f1]\nthresholds: {answered: 0.5}\n",
+        encoding="utf-8",
+    )
+    return home
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_run_and_gate_as_commands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["eval", "run", "words.yaml", "--out", "1", "--json"]) == 0
+    found = printed(capsys)
+    assert {"run", "suite", "n", "failed", "metrics", "seconds"} <= set(found)
+    assert {"value", "low", "high", "n"} <= set(found["metrics"]["answered"])
+    assert main.run(["eval", "run", "--from", "1", "--out", "2", "--json"]) == 0
+    assert printed(capsys)["cached"] == len(ASKED)
+    assert main.run(["eval", "gate", "2", "--baseline", "1", "--json", "--out", "v.xml", "--format", "junit"]) == 0
+    assert printed(capsys)["verdict"] == "pass"
+    assert "<testsuite" in Path("v.xml").read_text(encoding="utf-8")
+    Path("words.yaml").write_text(Path("words.yaml").read_text().replace("0.5", "{max: 0.2}"), encoding="utf-8")
+    assert main.run(["eval", "run", "words.yaml", "--limit", "22", "--out", "3", "--json"]) == 0
+    capsys.readouterr()
+    assert main.run(["eval", "gate", "3"]) == 1
+    assert main.run(["eval", "run", "words.yaml", "--limit", "3", "--out", "4", "--json"]) == 0
+    assert main.run(["eval", "gate", "4"]) == 2
+
+
+BAD = {
+    "unknown scorer": ("[answerability, f1]", "[answerability, f2]", "line 3", "no scorer 'f2'"),
+    "missing file": ("words.jsonl", "nowhere.jsonl", "", "'nowhere.jsonl' is not there"),
+    "wrong columns": (
+        "dataset: words.jsonl",
+        "dataset: {path: words.jsonl, columns: {input: q}}",
+        "line 1",
+        "no column 'q'",
+    ),
+    "no public data": ("words.jsonl", "data:squad_none.jsonl", "", "CROSSROADS_DATA"),
+    "unknown path": ("scorers:", "target: {path: sideways}\nscorers:", "line 3", "target.path"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_suite_ends_with_2_before_anything_loads(
+    case: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, line, said = BAD[case]
+    monkeypatch.setattr(homes, "open_for", lambda *_: pytest.fail("something was loaded"))
+    Path("words.yaml").write_text(Path("words.yaml").read_text().replace(old, new), encoding="utf-8")
+    assert main.run(["eval", "run", "words.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert line in told
+    assert said in told
+
+
+DATA = {
+    "empty": ("", "has no samples"),
+    "doubled id": ('{"id": "a", "input": "?", "target": "x"}\n' * 2, "line 2: the id 'a' was used in line 1"),
+    "no JSON": ('{"id": "a", "input": "?", "target": "x"}\nhello\n', "line 2 is not JSON"),
+    "empty input": ('{"id": "a", "input": " ", "target": "x"}\n', "line 1: the input is empty"),
+}
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_bad_data_ends_with_2_before_anything_loads(
+    case: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, said = DATA[case]
+    monkeypatch.setattr(homes, "open_for", lambda *_: pytest.fail("something was loaded"))
+    Path("words.jsonl").write_text(text, encoding="utf-8")
+    assert main.run(["eval", "run", "words.yaml"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_target_that_fails_gives_2(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(homes, "open_for", lambda settings, *_: opened(settings.home, "fake:fail-unreachable"))
+    assert main.run(["eval", "run", "words.yaml", "--out", "1"]) == 2
+
+
+def test_new_writes_a_suite_that_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["eval", "new", "mine", "--data", "words.jsonl", "--target", "assistant", "--scorers", "f1"]
+    assert main.run(given) == 0
+    assert len(Path("mine.yaml").read_text(encoding="utf-8").splitlines()) <= 10
+    assert main.run(["eval", "run", "mine.yaml", "--limit", "3", "--out", "1"]) == 0
+    assert main.run(given) == 2  # not written over
+    assert "there already" in capsys.readouterr().err
+    assert main.run(["eval", "new", "other", "--data", "words.jsonl", "--target", "assistant", "--scorers", "f3"]) == 2
+
+
+def test_whoever_asks_is_asked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["eval", "new", "mine"]) == 2  # no terminal here
+    assert "Give it as an option" in capsys.readouterr().err
