@@ -4,7 +4,8 @@
     python bench/overhead.py                                the real one
 
 Each question is answered on path `rag` by the whole assistant; overhead is the turn's total less the time the model
-took to write. The same questions go to the store and to the embedding alone, so that one sees where it goes.
+took to write; `without_encoders` is what is left without the small encoders too (embedding, reading). The same
+questions go to the store and to the embedding alone, so that one sees where it goes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -66,19 +68,48 @@ def _measure(assistant: Any, count: int) -> dict[str, Any]:
     asked = questions(assistant.knowledge, count + 2)
     for question in asked[:2]:  # the first loads what is missing
         assistant.ask(Request(question=question, path="rag"))
-    phases: dict[str, list[float]] = {name: [] for name in ("overhead", "route", "retrieve", "verify", "rest", "total")}
+    names = ("overhead", "without_encoders", "route", "retrieve", "verify", "rest", "total")
+    phases: dict[str, list[float]] = {name: [] for name in names}
+    encoders = _Stopwatch([assistant.resources.embeddings.get(), assistant.resources.reader.get()])
     embed, search = [], []
     for question in asked[2:]:
+        encoders.milliseconds = 0.0
         timing = assistant.ask(Request(question=question, path="rag")).timing
         overhead = timing.total - timing.generate
+        encoded = encoders.milliseconds
         rest = overhead - timing.route - timing.retrieve - timing.verify
-        values = (overhead, timing.route, timing.retrieve, timing.verify, rest, timing.total)
+        values = (overhead, overhead - encoded, timing.route, timing.retrieve, timing.verify, rest, timing.total)
         for name, value in zip(phases, values, strict=True):
             phases[name].append(value)
         embed.append(_milliseconds(lambda: assistant.resources.embeddings.get().embed_query(question)))  # noqa: B023
         search.append(_milliseconds(lambda: assistant.knowledge.search(question)) - embed[-1])  # noqa: B023
     every = {**phases, "embedding_alone": embed, "store_alone": search}
     return {"questions": count, "milliseconds": {name: _spread(values) for name, values in every.items()}}
+
+
+class _Stopwatch:
+    """Adds up what the small encoders take; a call inside a call counts once."""
+
+    def __init__(self, encoders: list[Any]) -> None:
+        self.milliseconds = 0.0
+        self._inside = threading.local()
+        for encoder in encoders:
+            for name in ("embed", "embed_query", "embed_documents", "read"):
+                if hasattr(encoder, name):
+                    object.__setattr__(encoder, name, self._timed(getattr(encoder, name)))
+
+    def _timed(self, work: Any) -> Any:
+        def timed(*arguments: Any, **options: Any) -> Any:
+            if getattr(self._inside, "yes", False):
+                return work(*arguments, **options)
+            self._inside.yes, began = True, time.perf_counter()
+            try:
+                return work(*arguments, **options)
+            finally:
+                self._inside.yes = False
+                self.milliseconds += (time.perf_counter() - began) * 1000
+
+        return timed
 
 
 def _milliseconds(work: Any) -> float:
