@@ -1,0 +1,189 @@
+"""Evaluation: start a suite, watch it, look at a run's report, compare two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from html import escape
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+
+from assistant.evaluation_runs import Runner, list_runs, run_folder
+from assistant.ui.ours import from_our_page, refused
+from assistant.ui.tabs.tab import Tab
+from eval.record import RunRecord, read_run, read_sample_records
+from graphs.errors import CrossroadsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assistant.app import Assistant
+
+NAME = "evaluation"
+STYLE = f'<link rel="stylesheet" href="ui/static/tabs/{NAME}.css">'
+SHOWN = 30
+_PATHS = {
+    "": "as it would choose",
+    "zero_shot": "the model alone",
+    "few_shot": "with examples",
+    "rag": "from documents",
+}
+
+
+class Wanted(BaseModel):
+    """A run as the page asks for it."""
+
+    suite: str
+    path: str = ""
+    limit: int = 0
+
+
+def fragment(assistant: Assistant, query: Mapping[str, str]) -> str:
+    """The form, the run under way, the runs there are; with `run` and `before` what differs between two."""
+    home = assistant.settings.home
+    if query.get("run") and query.get("before"):
+        body = _compared(home, query["run"], query["before"])
+    else:
+        body = _form() + _live() + _runs(list_runs(home))
+    return f'{STYLE}<div class="evaluation">{body}</div>'
+
+
+def _form() -> str:
+    suites = "".join(f'<option value="{escape(name)}">{escape(told)}</option>' for name, told in _suites())
+    paths = "".join(f'<option value="{name}">{escape(words)}</option>' for name, words in _PATHS.items())
+    return (
+        "<p>A suite asks the assistant questions whose answers are known, and says how good its answers are, with the "
+        "uncertainty of each figure.</p>"
+        '<form class="row" id="start-run">'
+        f'<label>Suite <select name="suite">{suites}</select></label>'
+        f'<label>Answers <select name="path">{paths}</select></label>'
+        '<label>Questions at most <input name="limit" type="number" min="0" placeholder="all"></label>'
+        '<button type="submit" class="button send">Start</button></form>'
+    )
+
+
+def _suites() -> list[tuple[str, str]]:
+    """Shipped suites: name and what each measures."""
+    from eval.suite import SHIPPED, load_suite
+
+    found = []
+    for file in sorted(SHIPPED.glob("*.yaml")):
+        try:
+            found.append((file.stem, f"{file.stem}: {load_suite(file).description}".rstrip(": ")))
+        except CrossroadsError:
+            continue
+    return found
+
+
+def _live() -> str:
+    return (
+        '<section class="panel run-live" id="run-live" hidden aria-live="polite"><p id="run-line"></p>'
+        '<progress id="run-progress" max="1" value="0" aria-label="Progress of the evaluation"></progress>'
+        '<button type="button" class="button" data-do="stop-run">Stop</button></section>'
+    )
+
+
+def _runs(runs: list[tuple[str, RunRecord]]) -> str:
+    if not runs:
+        return "<h2>Runs</h2><p>None yet. The suite “smoke” takes two minutes and asks about the documentation.</p>"
+    rows = "".join(_row(name, record) for name, record in runs[:SHOWN])
+    more = f"<p>{len(runs) - SHOWN} older runs are in the home's folder.</p>" if len(runs) > SHOWN else ""
+    return (
+        '<h2>Runs</h2><form id="compare-runs"><div class="table-wrap"><table><tr><th>now</th><th>before</th>'
+        "<th>run</th><th>figures</th><th></th></tr>"
+        f'{rows}</table></div>{more}<div class="row">'
+        '<button type="submit" class="button">Compare the two chosen</button></div></form>'
+    )
+
+
+def _row(name: str, record: RunRecord) -> str:
+    from eval.report.plots import figure
+
+    value = escape(name, quote=True)
+    first = list(record.metrics.items())[:3]
+    figures = "<br>".join(
+        f"{escape(metric)} {figure(found.value)}"
+        + (f' <span class="faint">({figure(found.low)}–{figure(found.high)})</span>' if found.low is not None else "")
+        for metric, found in first
+    )
+    state = "" if record.status == "finished" else f' <span class="warn">{escape(record.status)}</span>'
+    failed = f', <span class="warn">{record.failed} failed</span>' if record.failed else ""
+    when = escape(record.started[:16].replace("T", " "))
+    report = f"ui/tabs/{NAME}/report/{quote(name)}"
+    label = escape(f"{record.suite} of {record.started[:16]}", quote=True)
+    return (
+        f'<tr><td><input type="radio" name="run" value="{value}" aria-label="now: {label}"></td>'
+        f'<td><input type="radio" name="before" value="{value}" aria-label="before: {label}"></td>'
+        f'<td>{escape(record.suite)}{state}<br><span class="faint">{when}, {record.n} samples{failed}</span></td>'
+        f"<td>{figures}</td>"
+        f'<td><a href="{report}" target="_blank" rel="noopener">Report</a></td></tr>'
+    )
+
+
+def _compared(home: Path, name: str, before: str) -> str:
+    from eval.report.plots import metric_table
+    from eval.report.samples import difference_details, differences
+
+    now, old = run_folder(home, name), run_folder(home, before)
+    record, other = read_run(now), read_run(old)
+    pairs = differences(read_sample_records(old), read_sample_records(now))
+    better, worse = sum(pair.change > 0 for pair in pairs), sum(pair.change < 0 for pair in pairs)
+    whole = f"ui/tabs/{NAME}/report/{quote(name)}?{urlencode({'before': before})}"
+    return (
+        f'<p><a href="./?tab={NAME}">All runs</a> · '
+        f'<a href="{whole}" target="_blank" rel="noopener">The whole report</a></p>'
+        f"<h2>{escape(record.suite)} of {escape(record.started[:16])}, before: {escape(other.started[:16])}</h2>"
+        f'<div class="run-figures">{metric_table(record.metrics, other.metrics)}</div>'
+        f"<p>{better} samples came out better, {worse} worse, {len(pairs) - better - worse} only otherwise worded.</p>"
+        f'<h2>Sample by sample</h2><div class="run-samples">{difference_details(pairs)}</div>'
+    )
+
+
+def routes(router: APIRouter, assistant: Assistant) -> None:
+    """Start, watch, stop, and each run's report."""
+    runner = Runner(assistant.settings.home)
+
+    @router.post("/start", dependencies=[Depends(from_our_page)])
+    def start(wanted: Wanted) -> Any:
+        """Begin a run of a shipped suite."""
+        from eval.suite import find_suite
+
+        try:
+            find_suite(wanted.suite)
+            return {"run": runner.start(wanted.suite, wanted.path, wanted.limit)}
+        except CrossroadsError as error:
+            return refused(error)
+
+    @router.get("/progress")
+    def progress() -> Any:
+        """Where the run under way stands."""
+        return asdict(runner.progress())
+
+    @router.post("/stop", dependencies=[Depends(from_our_page)])
+    def stop() -> Any:
+        """End it; what it did is kept."""
+        runner.stop()
+        return asdict(runner.progress())
+
+    @router.get("/report/{name:path}")
+    def report(name: str, before: str = "") -> Any:
+        """A run's report as a page of its own."""
+        from assistant.cli.eval_report import judge_of
+        from eval.report.page import render
+
+        home = assistant.settings.home
+        try:
+            folder = run_folder(home, name)
+            old = run_folder(home, before) if before else None
+            other = (read_run(old), read_sample_records(old)) if old else None
+            page = render(read_run(folder), read_sample_records(folder), other, judge_of(assistant.settings))
+        except CrossroadsError as error:
+            return refused(error)
+        return HTMLResponse(page)
+
+
+TAB = Tab(NAME, "Evaluation", fragment, routes)
