@@ -136,7 +136,7 @@ class Registry:
         record = self.show(name, version)
         why, override = why_not(record), override.strip()
         if why and not override:
-            cure = "Evaluate it and let the gate judge it with --run RUN, or say why it may go live with --override."
+            cure = "Give the gate's verdict with --gate FILE, or say why it may go live with --override."
             raise UsageError(f"{name!r} {version!r} cannot go live: {why}.", cure)
         verdict = record.gate or GateVerdict(verdict="none")
         step = Promotion(

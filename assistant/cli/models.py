@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +16,7 @@ from graphs.errors import NotFoundError, UsageError
 if TYPE_CHECKING:
     from assistant.config import Settings
     from assistant.models import PullProgress
-    from training.registry import Registry
+    from training.registry import GateVerdict, Registry
 
 app = typer.Typer(help="Fetch, show, promote and remove models.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
@@ -97,6 +99,10 @@ def show(
 def promote(
     name: Name,
     version: Version,
+    gate: Annotated[
+        Path | None,
+        typer.Option("--gate", help="What `crossroads eval gate … --json` printed of it.", show_default=False),
+    ] = None,
     override: Annotated[
         str, typer.Option("--override", help="Why it may go live without a passing gate; kept on record.")
     ] = "",
@@ -109,6 +115,8 @@ def promote(
     Example: crossroads models promote support-lora 3 --override "a trial on this computer"
     """
     registry = _registry(settings_for(home, set_))
+    if gate is not None:
+        registry.judge(name, version, _verdict(gate))
     promoted = registry.promote(name, version, override)
     steps = [step.model_dump(mode="json") for step in registry.history(name)]
     record = {**promoted.model_dump(mode="json"), "history": steps}
@@ -220,6 +228,22 @@ def _registry(settings: Settings) -> Registry:
     from training.registry import Registry
 
     return Registry(settings.home / "models")
+
+
+def _verdict(path: Path) -> GateVerdict:
+    """A verdict as the gate printed it. Raises `UsageError` where the file holds none."""
+    from training.registry import GateVerdict
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return GateVerdict(
+            verdict=found["verdict"],
+            reasons=[str(reason) for reason in found.get("reasons", [])],
+            run=str(found.get("run", "")),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        cure = "Write it with `crossroads eval gate RUN --json > verdict.json`."
+        raise UsageError(f"{str(path)!r} holds no verdict of the gate: {error!r}.", cure) from None
 
 
 def _plain(status: Any) -> dict[str, Any]:
