@@ -400,6 +400,19 @@ def test_removing_reaches_the_chunks_of_every_model(opener: Opener, name: str) -
     assert first.count(name) == 0
 
 
+def test_one_model_can_be_cleared_without_the_others(opener: Opener, name: str) -> None:
+    first = opener(f"old-{name}")
+    second = opener(f"new-{name}")
+    for one in (first, second):
+        one.put(name, [chunk("a", "alpha"), chunk("b", "beta", document="d2")], stack(axis(0), axis(1)))
+
+    second.remove(name, "d1", everywhere=False)
+    assert (first.count(name), second.count(name)) == (2, 1)
+    first.clear()
+    assert (first.alive(), second.alive(), second.count(name)) == (True, True, 1)
+    assert ids(second.search(name, "beta", axis(1), 5, 0.5)) == ["b"]
+
+
 def test_two_connections_see_each_others_work(opener: Opener, name: str) -> None:
     one, other = opener(), opener()
     one.put(name, [chunk("a", "alpha")], stack(axis(0)))
