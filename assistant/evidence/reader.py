@@ -11,6 +11,7 @@ from assistant.config import Settings
 from assistant.evidence.reader_engine import ReaderEngine
 from graphs.context import Reading
 from graphs.errors import ModelError
+from training.reader.looks import looks
 from training.reader.reading import Calibration, Found, Piece, cut
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "reader"
@@ -31,7 +32,7 @@ class TunedReader:
 
         try:
             self._card: dict[str, Any] = json.loads((folder / "reader.json").read_text(encoding="utf-8"))
-            self._calibration = Calibration(**self._card["calibration"])
+            self._calibration = _calibration(self._card["calibration"])
             self._tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
             self._engine = ReaderEngine(base, shards(folder), settings)
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, SafetensorError) as error:
@@ -55,13 +56,18 @@ class TunedReader:
         for owner, result in zip(owners, self._engine.read(pieces), strict=True):
             found.setdefault(owner, []).append(result)
         return [
-            self._reading(text, passage.offsets, found.get(number, []))
+            self._reading(question, text, passage.offsets, found.get(number, []))
             for number, (text, passage) in enumerate(zip(passages, encoded, strict=True))
         ]
 
-    def _reading(self, text: str, offsets: Sequence[tuple[int, int]], found: Sequence[Found]) -> Reading:
+    def _reading(self, question: str, text: str, offsets: Sequence[tuple[int, int]], found: Sequence[Found]) -> Reading:
         if not found:
             return Reading(answerable=0.0, start=0, end=0, text="")
-        best = max(found, key=self._calibration.chance)
+        best = max(found, key=lambda piece: piece.judged)  # as the report reads that the calibration comes from
         start, end = offsets[best.start][0], offsets[best.end][1]
-        return Reading(answerable=self._calibration.chance(best), start=start, end=end, text=text[start:end])
+        chance = self._calibration.chance(best, looks(question, text, start, end))
+        return Reading(answerable=chance, start=start, end=end, text=text[start:end])
+
+
+def _calibration(record: dict[str, Any]) -> Calibration:
+    return Calibration(**{**record, "words": tuple(record.get("words", ()))})

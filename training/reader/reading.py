@@ -44,15 +44,18 @@ class Found:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Turns the two signals into a chance: logistic weights fitted on development rows; 0.5 is the default bar."""
+    """Turns the signals into a chance: logistic weights fitted on development rows; 0.5 is the default bar."""
 
     judged: float = 1.0
     span: float = 0.0
     bias: float = 0.0
+    words: tuple[float, ...] = ()
+    """One weight for each of `training.reader.looks.LOOKS`; empty where the words are not looked at."""
 
-    def chance(self, found: Found) -> float:
+    def chance(self, found: Found, looks: Sequence[float] = ()) -> float:
         """The chance that the piece answers the question."""
         total = self.judged * found.judged + self.span * found.span + self.bias
+        total += sum(weight * look for weight, look in zip(self.words, looks, strict=False))
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import yaml
 from eval.squad import Figures, Judged, auc, best_threshold, curve, figures
 from training.reader.card import card
 from training.reader.data import Row, Tokens, data_folder, multi_passage_records, read_jsonl, to_row
+from training.reader.looks import looks
 from training.reader.model import ReaderNetwork
 from training.reader.reading import Calibration, Found, best_span, cut, pad
 from training.reader.recipe import ReaderRecipe, load_recipe
@@ -39,6 +40,8 @@ class Read:
     row: Row
     found: Found
     text: str
+    looks: tuple[float, ...] = ()
+    """What the words say, as `training.reader.looks` orders it."""
 
 
 def load_network(recipe: ReaderRecipe) -> ReaderNetwork:
@@ -77,32 +80,31 @@ def read_rows(network: ReaderNetwork, tokens: Tokens, recipe: ReaderRecipe, rows
             found = best_span(piece, start[line], end[line], float(judged[line]))
             if number not in best or found.judged > best[number].judged:
                 best[number] = found
-    return [Read(row, best[number], _text(row, best[number], tokens)) for number, row in enumerate(rows)]
+    return [_read(row, best[number], tokens) for number, row in enumerate(rows)]
 
 
-def _text(row: Row, found: Found, tokens: Tokens) -> str:
+def _read(row: Row, found: Found, tokens: Tokens) -> Read:
     offsets = tokens.encode(row.context)[1]
-    return row.context[offsets[found.start][0] : offsets[found.end][1]]
+    start, end = offsets[found.start][0], offsets[found.end][1]
+    return Read(row, found, row.context[start:end], looks(row.question, row.context, start, end))
 
 
 def calibrate(reads: Sequence[Read]) -> Calibration:
-    """Logistic weights of the two signals, moved so that 0.5 is the threshold with the best overall F1 here."""
+    """Logistic weights of network and words, moved so that 0.5 is the threshold with the best overall F1 here."""
     from sklearn.linear_model import LogisticRegression
 
-    signals = np.array([[read.found.judged, read.found.span] for read in reads])
+    signals = np.array([[read.found.judged, read.found.span, *read.looks] for read in reads])
     fitted = LogisticRegression(C=10.0).fit(signals, [read.row.answerable for read in reads])
-    judged, span = (float(value) for value in fitted.coef_[0])
-    plain = Calibration(judged, span, float(fitted.intercept_[0]))
+    judged, span, *words = (round(float(value), 5) for value in fitted.coef_[0])
+    plain = Calibration(judged, span, float(fitted.intercept_[0]), tuple(words))
     threshold = min(0.99, max(0.01, best_threshold([judge(read, plain) for read in reads])))
-    return Calibration(
-        round(judged, 5), round(span, 5), round(plain.bias - float(np.log(threshold / (1 - threshold))), 5)
-    )
+    return replace(plain, bias=round(plain.bias - float(np.log(threshold / (1 - threshold))), 5))
 
 
 def judge(read: Read, calibration: Calibration) -> Judged:
     """A read row as the measures want it."""
     answers = read.row.answers if read.row.answerable else ()
-    return Judged(read.text, calibration.chance(read.found), answers, read.row.context)
+    return Judged(read.text, calibration.chance(read.found, read.looks), answers, read.row.context)
 
 
 def cross_judged(reads: Sequence[Read]) -> list[Judged]:
@@ -164,7 +166,7 @@ def multi_passage_report(
             Row(record["question"], f"{passage['title']}\n{passage['text']}", 0, 0, "multi")
             for passage in record["passages"]
         ]
-        chances = [calibration.chance(found.found) for found in read(rows)]
+        chances = [calibration.chance(found.found, found.looks) for found in read(rows)]
         whole.append(max(chances))
         bare.append(max(chance for number, chance in enumerate(chances) if number not in record["gold"]))
     refused = [float(np.mean(np.array(part) < 0.5) * 100) for part in (bare, whole)]
