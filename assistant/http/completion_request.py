@@ -122,7 +122,7 @@ def _form(asked: CompletionRequest) -> dict[str, Any]:
     if wrong := check_schema(schema):
         cure = "Send type json_schema with the schema of an object, or leave response_format out."
         raise ParameterError("response_format", f"The format cannot be used: {wrong}.", cure)
-    return dict(schema)
+    return dict(schema or {})
 
 
 def as_request(asked: CompletionRequest) -> Request:

@@ -31,6 +31,8 @@ class ReaderRecipe(Recipe):
     stage: str = "reader"
     base: Path
     """The encoder, `local:all-minilm-l6-v2` or a folder: config.json, model.safetensors, tokenizer.json."""
+    start: Path | None = None
+    """Folder of an earlier run whose weights this one begins with; without one it begins with those of `base`."""
     repeats: Repeats = Repeats()
     near_negatives: int = Field(default=2000, ge=0)
     perturbed: int = Field(default=2000, ge=0)

@@ -159,7 +159,8 @@ def multi_passage_report(
     read: Callable[[Sequence[Row]], list[Read]], calibration: Calibration, folder: Path, questions: int
 ) -> dict[str, float]:
     """AUC of the best passage's chance: sets that hold the gold passages against the same sets without them."""
-    records = multi_passage_records(folder, held_out=True)[:questions]
+    held_out = multi_passage_records(folder, held_out=True)
+    records = [record for record in held_out if len(record["gold"]) < len(record["passages"])][:questions]
     whole, bare = [], []
     for record in records:
         rows = [

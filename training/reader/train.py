@@ -180,12 +180,12 @@ class _Run:
         path.with_suffix(".part").replace(path)
 
     def resume(self) -> None:
-        """Take up the last checkpoint, if there is one."""
+        """Take up the last checkpoint, if there is one; else the weights of the run this one starts from."""
         from safetensors import safe_open
 
         path = self.recipe.out / "checkpoint.safetensors"
         if not path.is_file():
-            return
+            return self._start()
         with safe_open(str(path), "pt") as found:
             saved = json.loads(found.metadata()["progress"])
             self.progress = Progress(**{name: saved[name] for name in vars(self.progress)})
@@ -200,6 +200,16 @@ class _Run:
                         "exp_avg_sq": found.get_tensor(f"adam/exp_avg_sq/{name}"),
                     }
         self.report(f"continuing at step {self.progress.step}")
+
+    def _start(self) -> None:
+        if self.recipe.start is None:
+            return
+        from safetensors.torch import load_file
+
+        saved = load_file(str(self.recipe.start / "checkpoint.safetensors"))
+        state = {name[7:]: value for name, value in saved.items() if name.startswith("weight/")}
+        self.network.load_state_dict(state, strict=False)
+        self.report(f"beginning with the weights of {self.recipe.start}")
 
     def record(self) -> dict[str, Any]:
         """What the run did, in numbers."""
