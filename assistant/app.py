@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import uuid
 import weakref
@@ -16,6 +15,7 @@ from assistant.config import Settings
 from assistant.database import open_database
 from assistant.documentation import load_documentation
 from assistant.examples import Examples
+from assistant.facts import Facts
 from assistant.feedback import Feedback
 from assistant.grades.grading import Grading
 from assistant.knowledge.catalogue import Catalogue
@@ -24,6 +24,7 @@ from assistant.resources import Lazy, Progress, Resources
 from assistant.run_log import Recorder, RunLog
 from assistant.service import private_folder
 from assistant.shelf import Shelf
+from assistant.stores import close, open_saver, open_store
 from assistant.threads import Threads
 from assistant.tool_runs import ToolRuns
 from assistant.tools import Tools
@@ -31,11 +32,11 @@ from assistant.traces import Traces
 from assistant.turn import TurnRun
 from assistant.validation import check_form, check_path, check_question, check_whole
 from graphs.answer import PATHS, Answer, Path
-from graphs.errors import CrossroadsError, NotFoundError, StorageError, StoreError
+from graphs.errors import CrossroadsError, NotFoundError, StoreError
 from graphs.events import Event, Status
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite import SqliteSaver
+    from langgraph.checkpoint.base import BaseCheckpointSaver
     from sqlalchemy.engine import Engine
 
     from assistant.knowledge.base import KnowledgeBase
@@ -45,13 +46,14 @@ os.environ.setdefault(
 )  # read when langgraph is imported: no class is rebuilt by name
 
 Tell = Callable[[Event], None]
-_BUSY_SECONDS = 30.0
 
 
 class Assistant:
     """Answers questions, and keeps conversations, votes and documents of one home. Close it when done."""
 
-    def __init__(self, settings: Settings, resources: Resources, engine: Engine, saver: SqliteSaver) -> None:
+    def __init__(
+        self, settings: Settings, resources: Resources, engine: Engine, saver: BaseCheckpointSaver[Any]
+    ) -> None:
         from graphs.chat import build_chat_graph
 
         self.settings = settings
@@ -61,6 +63,8 @@ class Assistant:
         self.grading = Grading(engine, settings, self.feedback)
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
+        self._store = open_store(settings)
+        self.facts = Facts(self._store)
         self.tool_runs = ToolRuns(engine)
         self.run_log = RunLog(engine, settings.answering.kept_runs)
         self.traces = Traces(settings)
@@ -186,7 +190,8 @@ class Assistant:
             run.join()
         self.traces.close()
         self.resources.close()
-        self._saver.conn.close()
+        close(self._saver)
+        close(self._store)
         self._engine.dispose()
 
     def __enter__(self) -> Assistant:
@@ -399,22 +404,6 @@ def open_assistant(settings: Settings, *, progress: Progress | None = None, warm
     if warm:
         assistant.warm()
     return assistant
-
-
-def open_saver(settings: Settings) -> SqliteSaver:
-    """LangGraph's saver over the home's threads.db; it stores plain values and messages only. Raises `StorageError`."""
-    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
-    path = settings.home / "threads.db"
-    try:
-        connection = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_SECONDS)
-        saver = SqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
-        saver.setup()
-    except sqlite3.Error as error:
-        cure = "See `crossroads doctor`; if the file is damaged, restore a copy of it."
-        raise StorageError(f"{str(path)!r} cannot be used: {error}.", cure) from error
-    return saver
 
 
 def _removals(messages: list[Any], replaced: Sequence[str]) -> list[Any]:

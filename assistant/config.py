@@ -93,15 +93,26 @@ class Answering(_Section):
     prompt_passages: int = Field(default=3, ge=1, le=20)
     answer_tokens: int = Field(default=256, ge=16, le=8192)
     history_messages: int = Field(default=8, ge=0, le=100)
+    history_tokens: int = Field(default=1000, ge=100)
+    """About how long these may be together; what is earlier goes in as a summary, and that is told."""
     refuse: float = Field(default=0.5, ge=0, le=1)
     """From 0, rather answer, to 1, rather refuse."""
     effort: Literal["quick", "balanced", "thorough"] = "balanced"
     """How much an answer may take before the cheapest path that does well enough is taken."""
     examples: int = Field(default=8, ge=0, le=32)
     """How many worked examples a few-shot prompt has at most."""
+    clarify: bool = True
+    """Whether a question that fits several documents, which say different things, is asked back about."""
     kept_runs: int = Field(default=200, ge=0)
     """How many turns are remembered step by step, for the page of a run and for replay."""
     max_question_chars: int = Field(default=20_000, ge=100)
+
+
+class DatabaseSettings(_Section):
+    """Where conversations, records and remembered facts are kept."""
+
+    url: str = ""
+    """`postgresql://USER:PASSWORD@HOST/DATABASE`; empty means SQLite files in the home."""
 
 
 class BudgetSettings(_Section):
@@ -169,6 +180,7 @@ class Settings(_Section):
     knowledge: Knowledge = Knowledge()
     answering: Answering = Answering()
     tools: ToolSettings = ToolSettings()
+    database: DatabaseSettings = DatabaseSettings()
     budget: BudgetSettings = BudgetSettings()
     traces: TraceSettings = TraceSettings()
     grading: Grading = Grading()

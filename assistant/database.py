@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.schema import CreateColumn
 
 from assistant.config import Settings
-from graphs.errors import BusyError, StorageError
+from graphs.errors import BusyError, SettingsError, StorageError
 
 BUSY_SECONDS = 15
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -30,6 +31,8 @@ def open_database(settings: Settings) -> Engine:
 
     Raises `StorageError` where the home cannot be written or the file is not a database.
     """
+    if settings.database.url:
+        return _postgres(settings)
     path = settings.home / "records.db"
     with storage_errors(settings.home):
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -39,6 +42,25 @@ def open_database(settings: Settings) -> Engine:
         with engine.connect() as connection:
             connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
     return engine
+
+
+def _postgres(settings: Settings) -> Engine:
+    """The engine over the Postgres of `database.url`. Raises `SettingsError`, `StorageError`."""
+    from assistant.stores import plain_url
+
+    address = plain_url(settings).replace("postgresql://", "postgresql+psycopg://", 1)
+    try:
+        engine = create_engine(address, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError):
+        cure = "Write postgresql://USER:PASSWORD@HOST/DATABASE, or leave it empty for SQLite."
+        raise SettingsError("database.url is no address of a Postgres database.", cure) from None
+    except ImportError:
+        cure = "Install it: pip install 'crossroads-assistant[postgres]'."
+        raise SettingsError("database.url is set, but the Postgres driver is not installed.", cure) from None
+    settings.home.mkdir(parents=True, exist_ok=True)
+    event.listen(engine, "handle_error", _out_of_reach)
+    with engine.connect():
+        return engine
 
 
 @contextmanager
@@ -70,6 +92,9 @@ def storage_errors(where: Path | Engine) -> Iterator[None]:
 
     `where` is the folder that is written, or the engine of the database that lies in it.
     """
+    if isinstance(where, Engine) and where.dialect.name == "postgresql":
+        yield  # `_out_of_reach` has seen to it
+        return
     folder = Path(str(where.url.database)).parent if isinstance(where, Engine) else where
     try:
         yield
@@ -77,6 +102,14 @@ def storage_errors(where: Path | Engine) -> Iterator[None]:
         raise _from_system(error, folder) from error
     except DBAPIError as error:
         raise _from_database(error, folder) from error
+
+
+def _out_of_reach(context: ExceptionContext) -> None:
+    """A Postgres that does not answer is an error with a cure, wherever it is noticed."""
+    if isinstance(context.sqlalchemy_exception, OperationalError | InterfaceError) and not context.is_pre_ping:
+        first = next(iter(str(context.original_exception).strip().splitlines()), "it does not answer")
+        message = f"The database of database.url cannot be used: {first}."
+        raise StorageError(message, "Start it, or correct the address.") from context.original_exception
 
 
 def _configure(connection: Any, _record: object) -> None:

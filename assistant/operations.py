@@ -172,6 +172,23 @@ def _threads_export(assistant: Assistant, arguments: Arguments) -> Any:
     return {"text": assistant.threads.export(str(arguments["thread_id"]), chosen)}
 
 
+def _memory_list(assistant: Assistant, _: Arguments) -> Any:
+    return {"facts": [fact.model_dump() for fact in assistant.facts.list()]}
+
+
+def _memory_add(assistant: Assistant, arguments: Arguments) -> Any:
+    return assistant.facts.add(str(arguments["text"])).model_dump()
+
+
+def _memory_edit(assistant: Assistant, arguments: Arguments) -> Any:
+    return assistant.facts.edit(str(arguments["fact_id"]), str(arguments["text"])).model_dump()
+
+
+def _memory_delete(assistant: Assistant, arguments: Arguments) -> Any:
+    assistant.facts.delete(str(arguments["fact_id"]))
+    return {"deleted": 1}
+
+
 def _feedback_record(assistant: Assistant, arguments: Arguments) -> Any:
     vote = _validated(Vote, {key: arguments[key] for key in ("answer_id", "vote", "comment") if key in arguments})
     for turn in assistant.threads.turns(str(arguments["thread_id"])):
@@ -311,6 +328,10 @@ OPERATIONS: dict[str, Operation] = {
     "threads/rename": _at_once(_threads_rename),
     "threads/delete": _at_once(_threads_delete),
     "threads/export": _at_once(_threads_export),
+    "memory/list": _at_once(_memory_list),
+    "memory/add": _at_once(_memory_add),
+    "memory/edit": _at_once(_memory_edit),
+    "memory/delete": _at_once(_memory_delete),
     "feedback/record": _at_once(_feedback_record),
     "feedback/list": _at_once(_feedback_list),
     "routing/explain": _at_once(_routing_explain),

@@ -20,14 +20,14 @@ from sqlalchemy.engine import Engine, Row
 from assistant.database import writing
 from assistant.grades.log import add_answer, forget_thread, make_tables
 from assistant.records import Request, ThreadInfo, Turn
+from assistant.stores import keep_latest
 from assistant.turn_lock import take_turn
 from graphs.answer import PATHS, Answer, Expected
 from graphs.answer import Path as AnswerPath
 from graphs.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.base import CheckpointTuple
-    from langgraph.checkpoint.sqlite import SqliteSaver
+    from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
 TITLE_CHARACTERS = 60
 _MEASURED_TURNS = 20  # of each path, the latest: older ones may have run on another model
@@ -62,7 +62,7 @@ _turns = Table(
 class Threads:
     """The conversations of one home."""
 
-    def __init__(self, engine: Engine, saver: SqliteSaver, locks: Path) -> None:
+    def __init__(self, engine: Engine, saver: BaseCheckpointSaver[Any], locks: Path) -> None:
         self._engine = engine
         self._locks = locks
         self._saver = saver
@@ -198,7 +198,7 @@ class Threads:
             connection.execute(update(_threads).where(_threads.c.thread_id == answer.thread_id).values(updated=_now()))
             asked = select(_turns.c.question).where(_turns.c.question_id == question_id)
             add_answer(connection, connection.execute(asked).scalar() or answer.question, answer)
-        self._prune(answer.thread_id)
+        keep_latest(self._saver, answer.thread_id)
 
     def fail(self, question_id: str) -> None:
         """The turn has no answer. Its question stays, unless it was to replace turns: then they come back."""
@@ -252,15 +252,6 @@ class Threads:
             asking = Answer.model_validate({**pending, "thread_id": thread_id})
             answers[found.checkpoint["channel_values"]["question_id"]] = asking
         return answers
-
-    def _prune(self, thread_id: str) -> None:
-        """Keep the last checkpoint only: each holds the whole conversation, so keeping all grows with its square."""
-        with self._saver.cursor() as cursor:
-            cursor.execute("SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?", (thread_id,))
-            last = cursor.fetchone()[0]
-            if last is not None:
-                cursor.execute("DELETE FROM writes WHERE thread_id = ? AND checkpoint_id < ?", (thread_id, last))
-                cursor.execute("DELETE FROM checkpoints WHERE thread_id = ? AND checkpoint_id < ?", (thread_id, last))
 
 
 def _pending(found: CheckpointTuple | None) -> dict[str, Any] | None:

@@ -93,6 +93,8 @@ def explain(error: BaseException) -> CrossroadsError:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or (isinstance(error, sqlite3.Error) and "full" in str(error)):
         return StorageError("The disk is full, so the turn could not be saved.", "Free some space and ask again.")
+    if type(error).__module__.startswith("psycopg"):
+        return StorageError(f"The database of database.url cannot be used: {error}.", "Start it, then ask again.")
     if isinstance(error, sqlite3.Error | PermissionError | DBAPIError):
         return StorageError(f"The turn could not be saved: {error}.", "See `crossroads doctor`.")
     log.error("a turn failed in a way nobody foresaw", exc_info=error)

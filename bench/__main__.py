@@ -22,6 +22,7 @@ QUICK = {
     "own_questions": [],
     "answerable": ["--rows", "30"],
     "memory": ["--questions", "10"],
+    "injection": ["--limit", "5"],
     "evidence": [],
     "few_shot": ["--rows", "3"],
     "tasks": ["--rows", "2"],

@@ -22,7 +22,7 @@ from graphs.nodes.on_text import ON_TEXT, work_on_text
 from graphs.nodes.respond import answer_directly, answer_from_passages, read
 from graphs.nodes.route import NEEDS_DOCUMENTS, receive, rephrase_question, route
 from graphs.nodes.tables import answer_from_table, look_in_tables
-from graphs.nodes.tools import approve, clarify, plan_tools, use_tools
+from graphs.nodes.tools import approve, clarify, plan_tools, use_tools, which_is_meant
 from graphs.nodes.verify import abstain, finish, run_out, verify
 from graphs.state import ChatState, TurnInput
 
@@ -46,8 +46,12 @@ def after_route(
     return "approve" if path == "tools" else "answer_directly"
 
 
-def after_read(state: ChatState, runtime: Runtime[Context]) -> Literal["answer_from_passages", "correct", "abstain"]:
+def after_read(
+    state: ChatState, runtime: Runtime[Context]
+) -> Literal["clarify", "answer_from_passages", "correct", "abstain"]:
     """Without a passage that answers there is nothing to write from: search again, and at last give up."""
+    if not state["decision"]["forced"] and runtime.context.limits.clarify and which_is_meant(state):
+        return "clarify"
     if any(item["kept"] for item in state["evidence"]):
         return "answer_from_passages"
     return "correct" if may_correct(state, runtime.context) else "abstain"

@@ -117,6 +117,10 @@ class Limits:
     """How many of them the model is shown."""
     answer_tokens: int = 256
     history_messages: int = 8
+    clarify: bool = True
+    """Whether a question that fits several documents is asked back about."""
+    history_tokens: int = 1000
+    """About how long the earlier messages a model is shown may be together; the rest goes in as a summary."""
     refuse: float = 0.5
     """From 0 (rather answer) to 1 (rather refuse)."""
     examples: int = 8
@@ -150,6 +154,8 @@ class Context:
     expected: dict[Path, Expected] = field(default_factory=dict)
     """What each path took lately in this home; paths never taken are absent."""
     tools: ToolBox = field(default_factory=lambda: ToolBox(computing_tools()))
+    facts: list[str] = field(default_factory=list)
+    """What the user asked to remember, in the user's own words."""
     ledger: Ledger | None = None
     """Remembers which acting calls have begun; None where nothing is stored, and then none may be planned."""
     prices: tuple[float, float] = (0.0, 0.0)

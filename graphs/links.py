@@ -14,6 +14,7 @@ _LIVE = re.compile(
     r"(?P<image>!\[(?P<alt>[^\]]*)\](?:\([^)]*\)?|\[[^\]]*\]))"
     r"|(?P<link>\[(?P<label>[^\]]*)\]\(\s*<?(?P<target>[^)\s>]*)>?[^)]*\))"
     r"|(?P<definition>^[ \t]*\[[^\]\n]+\]:[ \t]*\S+.*$)"
+    r"|(?P<auto><[a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*>|<[^\s<>@]+@[^\s<>]+>)"
     r"|(?P<tag></?[a-zA-Z][^>\n]*>?)"
     r"|(?P<bare><?(?:https?://|ftp://|mailto:|data:|javascript:|file:|www\.)[^\s<>\"'`\])]+>?)",
     re.IGNORECASE | re.MULTILINE,
@@ -52,7 +53,7 @@ def _dead(match: re.Match[str], known: set[str]) -> str:
         return f"`{match.group().strip().replace('`', '')}`"
     if match["tag"]:
         return f"`{match.group().replace('`', '')}`" if _loads(match["tag"]) else match.group()
-    address = match["bare"].strip("<>")
+    address = (match["auto"] or match["bare"]).strip("<>")
     return match.group() if _plain(address) in known else _spelled(address)
 
 

@@ -44,6 +44,8 @@ class ChatState(TurnInput, total=False):
     """The uses of tools the user's message asks for (`graphs.tools.box.Call`)."""
     lacking: dict[str, Any]
     """A use of a tool that lacks something the user is asked for."""
+    only: str
+    """The document the user said is meant; empty where any may be."""
     spent: str
     """Which part of the budget was used up before the turn was done; empty while there is some left."""
     timing: dict[str, float]

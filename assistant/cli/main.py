@@ -24,6 +24,7 @@ from assistant.cli import (
     grades,
     ingest,
     knowledge,
+    memory,
     models,
     prompts,
     replay,
@@ -73,6 +74,7 @@ app.command("ingest")(ingest.ingest)
 app.add_typer(knowledge.app, name="knowledge")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
 app.add_typer(grades.app, name="grades")
 app.add_typer(examples.app, name="examples")

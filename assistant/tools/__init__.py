@@ -39,9 +39,15 @@ class Tools:
         from assistant.tools.installed import installed_tools
         from assistant.tools.knowledge import knowledge_tools
         from assistant.tools.mcp import mcp_tools
+        from assistant.tools.memory import memory_tools
         from assistant.tools.web import web_tools
 
-        found = [*computing_tools(), *web_tools(self._assistant.settings), *knowledge_tools(self._assistant)]
+        found = [
+            *computing_tools(),
+            *memory_tools(self._assistant.facts),
+            *web_tools(self._assistant.settings),
+            *knowledge_tools(self._assistant),
+        ]
         for source, load in (("entry points", installed_tools), ("MCP servers", mcp_tools)):
             try:
                 more, troubles = load(self._assistant.settings)

@@ -36,11 +36,16 @@ def elapsed(state: ChatState, phase: str, since: float) -> dict[str, float]:
 
 def history(state: ChatState, most: int) -> list[BaseMessage]:
     """The messages before this turn's question, the last `most` of them, without citation markers."""
+    return told_before(state)[-most:] if most else []
+
+
+def told_before(state: ChatState) -> list[BaseMessage]:
+    """The whole turns before this one, without citation markers."""
     before = [message for message in state.get("messages", []) if message.id != state["question_id"]]
     told = [
         message for message, following in zip(before, [*before[1:], None], strict=False) if _heard(message, following)
     ]
-    return [_plain(message) for message in told[-most:]] if most else []
+    return [_plain(message) for message in told]
 
 
 def _heard(message: BaseMessage, following: BaseMessage | None) -> bool:

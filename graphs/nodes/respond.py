@@ -16,9 +16,10 @@ from graphs.effort import PLANS
 from graphs.events import Status, Token
 from graphs.evidence import bar, weigh
 from graphs.memory import AGREEMENT_BAR, agreement
-from graphs.nodes.common import elapsed, emit, history
+from graphs.nodes.common import elapsed, emit, told_before
 from graphs.prompts import load_prompt, passages_message
 from graphs.reading import read_by_meaning
+from graphs.recall import shown as shown_before
 from graphs.routing import kind_of
 from graphs.state import ChatState
 from graphs.words import first_repeat
@@ -31,6 +32,7 @@ _FIRST, _SURE = 4, 0.85
 """How many passages are read first, and the chance from which on the others need not be."""
 QUOTED = "quotation"
 """What stands for the model of an answer no model wrote."""
+_MOST_FACTS = 20
 MEMORY_NOTICE = "From the model's own memory; not checked against any source."
 
 
@@ -85,10 +87,11 @@ def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, An
     kind = kind_of(state["question"])
     path = state["decision"]["path"]
     text, prompt = load_prompt("few_shot" if path == "few_shot" else "talk" if kind in ("talk", "self") else "direct")
-    before = history(state, context.limits.history_messages)
+    before, told = shown_before(told_before(state), context.limits.history_messages, context.limits.history_tokens)
+    state = {**state, "notices": [*state["notices"], told]} if told else state
     examples = _shown(state, context)
     own = [SystemMessage(text.split("\n### ")[0].strip()), *as_turns(examples)] if examples else with_examples(text)
-    messages = [*own, *before, HumanMessage(state["question"])]
+    messages = [*_knowing(own, context.facts), *before, HumanMessage(state["question"])]
     if kind != "question":
         return _with(examples, write(state, context, messages, prompt))
     if why := _not_known(state, context, messages):
@@ -96,6 +99,14 @@ def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, An
         return {"draft": draft}
     done = {**write(state, context, messages, prompt), "notices": [*state["notices"], MEMORY_NOTICE]}
     return _with(examples, done)
+
+
+def _knowing(messages: list[BaseMessage], facts: Sequence[str]) -> list[BaseMessage]:
+    """The opening messages, with what the user asked to remember in the first."""
+    if not facts:
+        return messages
+    known = "\n".join(f"- {fact}" for fact in facts[-_MOST_FACTS:])
+    return [SystemMessage(f"{messages[0].content}\n\nThe user asked you to remember:\n{known}"), *messages[1:]]
 
 
 def _shown(state: ChatState, context: Context) -> list[Example]:

@@ -48,6 +48,7 @@ def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         "draft": {},
         "calls": [],
         "spent": "",
+        "only": "",
         "decision": {},
         "answer": {},
         "notices": list(runtime.context.notices),
@@ -67,7 +68,7 @@ def rephrase_question(state: ChatState, runtime: Runtime[Context]) -> dict[str, 
     """Turn a follow-up into a question that stands alone; leave every other question as it is."""
     since, context = time.time(), runtime.context
     question, kind = state["question"], kind_of(state["question"])
-    if state.get("calls") or state.get("lacking") or state.get("table"):
+    if state.get("calls") or state.get("lacking") or state.get("only") or state.get("table"):
         return {}
     if kind == "self":
         return {"standalone": ABOUT}
@@ -94,6 +95,7 @@ def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         emit(Status(text=f"searching {context.corpus.documents} documents"))
         passages, lost = search(question, context)
         notices += lost
+        passages = [one for one in passages if one.document_id == state["only"]] or passages
     timing = elapsed(state, "retrieve", since)
     decision = _decided(state, context, passages, forced)
     if notices != state["notices"]:

@@ -10,8 +10,8 @@ from langchain_core.tools import ToolException
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
-from graphs.answer import Answer, Approval, RouteDecision
-from graphs.context import Context
+from graphs.answer import Answer, Approval, Passage, RouteDecision
+from graphs.context import Context, Reading
 from graphs.errors import CrossroadsError
 from graphs.events import Status, Token
 from graphs.links import as_data
@@ -19,6 +19,7 @@ from graphs.nodes.common import elapsed, emit
 from graphs.state import ChatState
 from graphs.tools.box import Call
 from graphs.tools.choose import Plan, lacking, plan
+from graphs.unclear import meant, unclear
 
 SHOWN = 4000
 """Characters of a tool's output that are shown; that it was cut is said."""
@@ -28,12 +29,24 @@ def plan_tools(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Decide from the user's own words whether tools are asked for, before any document is read."""
     since, context, forced = time.time(), runtime.context, state.get("forced", "auto")
     left_alone = context.given is not None or (state["task"] and forced == "auto")
+    chosen = _chosen(state)
+    if chosen:
+        return {**chosen, "calls": [], "lacking": {}}
     if left_alone or forced not in ("auto", "tools") or not len(context.tools):
         return {"calls": [], "lacking": {}}
     made = _continued(state, context) or plan(state["question"], _said_before(state), context, forced=forced == "tools")
     notices = [*state["notices"], made.notice] if made.notice else state["notices"]
     calls = [call.model_dump() for call in made.calls]
     return {"calls": calls, "lacking": made.lacking, "notices": notices, "timing": elapsed(state, "route", since)}
+
+
+def _chosen(state: ChatState) -> dict[str, Any]:
+    """The question the turn before asked about, in the document this message names; empty where it names none."""
+    before = state.get("lacking") or {}
+    number = meant(state["question"], before) if before.get("titles") else None
+    if number is None:
+        return {}
+    return {"standalone": f"{before['about']} ({before['titles'][number]})", "only": before["documents"][number]}
 
 
 def _continued(state: ChatState, context: Context) -> Plan | None:
@@ -176,16 +189,30 @@ def _shown(call: Call, good: bool, text: str, *, alone: bool) -> str:
 
     if not good:
         return f"{call.tool} could not do it: {as_data(text[:SHOWN])}"
-    if call.tool in BY_FORM - {"fetch_page"}:
+    if call.tool in BY_FORM - {"fetch_page"}:  # what these say is ours and the user's own
         return text
     cut = f"\n(cut: the first {SHOWN:,} of {len(text):,} characters)" if len(text) > SHOWN else ""
     lead = "" if alone else f"{call.tool}:\n\n"
     return f"{lead}What {call.tool} gave, word for word:\n\n{as_data(text[:SHOWN])}{cut}"
 
 
+def which_is_meant(state: ChatState) -> dict[str, Any]:
+    """What to ask back where the question fits several documents; empty where one is meant already."""
+    if state.get("only") or not state["passages"]:
+        return {}
+    passages = [Passage(**item) for item in state["passages"]]
+    return unclear(state["standalone"], passages, [Reading(**item) for item in state["readings"]])
+
+
 def clarify(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Ask the one thing that is missing; the next message in this conversation is taken as the answer."""
     del runtime
-    question = str(state["lacking"]["question"])
+    lacking = state["lacking"] or which_is_meant(state)
+    question = str(lacking["question"])
     emit(Token(text=question))
-    return {"answer": {"text": question}, "draft": {"text": question, "model": "crossroads"}}
+    decision = state["decision"]
+    if decision["path"] != "clarify":
+        reason = "Your question fits several of your documents, and they say different things."
+        decision = {**decision, "path": "clarify", "reason": reason}
+    draft = {"text": question, "model": "crossroads"}
+    return {"answer": {"text": question}, "draft": draft, "lacking": lacking, "decision": decision}

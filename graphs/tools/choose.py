@@ -5,6 +5,7 @@ Only the user's own words go in: no answer given before, no document, no output 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,12 +20,15 @@ from graphs.errors import CrossroadsError, RefusedError, UsageError
 from graphs.prompts import load_prompt
 from graphs.tools.box import Call, schema_of
 from graphs.tools.exact import exact
-from graphs.tools.fill import fill
+from graphs.tools.fill import SURE, fill
 
 NEAR = 0.35
 """Cosine between message and description from which a tool may be meant. `bench/tools.py` says what it is worth."""
 MOST_CALLS = 4
-BY_FORM = frozenset({"calculator", "convert_units", "add_to_date", "days_between", "weekday", "fetch_page"})
+_ABOUT_THE_USER = re.compile(r"\b(?:my|mine|i|me|our|ours|we|us)\b", re.IGNORECASE)
+MEMORY = frozenset({"remember", "recall", "forget"})
+COMPUTING = frozenset({"calculator", "convert_units", "add_to_date", "days_between", "weekday"})
+BY_FORM = COMPUTING | MEMORY | {"fetch_page"}
 """Tools whose requests `exact` knows by their form, so that nearness need not be guessed."""
 
 
@@ -44,6 +48,8 @@ def plan(message: str, earlier: Sequence[str], context: Context, *, forced: bool
     wanted = exact(message)
     if wanted and wanted[0] in box:
         return _checked([wanted], context, said)
+    if (fact := _remembered(message, context)) and "recall" in box:
+        return Plan(calls=[box.call("recall", {"about": fact}, said)])
     near = _near(message, [tool for tool in box if tool.name not in BY_FORM], context, 0.0 if forced else NEAR)
     if not near:
         return Plan()
@@ -53,6 +59,15 @@ def plan(message: str, earlier: Sequence[str], context: Context, *, forced: bool
         except RefusedError:
             pass  # the server knows no tools: choose as for a small model
     return _constrained(message, near[0], context, said)
+
+
+def _remembered(message: str, context: Context) -> str:
+    """The remembered fact that answers a question about the user; empty where none does."""
+    if not context.facts or context.reader is None or not _ABOUT_THE_USER.search(message):
+        return ""
+    readings = context.reader.read(message, context.facts)
+    best = max(range(len(readings)), key=lambda number: readings[number].answerable)
+    return context.facts[best] if readings[best].answerable >= SURE else ""
 
 
 def calls_tools(model: BaseChatModel) -> bool:

@@ -45,6 +45,17 @@ _FETCH = re.compile(
     r"<?(https?://[^\s<>\"]+?)>?[.?!]?$",
     re.I,
 )
+_REMEMBER = re.compile(
+    r"^(?:please\s+)?(?:(?:remember|note|keep in mind|don't forget|do not forget)\s+that\s+|(?:remember|note):\s*)"
+    r"(.{2,1000}?)[.!]?$",
+    re.I,
+)
+_FORGET = re.compile(r"^(?:please\s+)?forget\s+(?:that|about|what i said about)\s+(.{2,500}?)[.!]?$", re.I)
+_RECALL = re.compile(
+    r"^what (?:do|did) (?:you (?:remember|know)|i (?:tell|ask) you to remember)(?: about me)?\s*\??$|"
+    r"^what have you remembered(?: about me)?\s*\??$|^list (?:the facts|what) you remember\.?$",
+    re.I,
+)
 _WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 
 
@@ -54,11 +65,22 @@ def exact(message: str) -> Wanted | None:
     fetch = _FETCH.match(text)
     if fetch:
         return "fetch_page", {"url": fetch[1]}
+    if kept := _memory(text):
+        return kept
     expression = find_arithmetic(message)
     if expression and calculate(expression) is not None:
         return "calculator", {"expression": expression}
     bare = text.rstrip(" ?.!")
     return next((found for read in _READERS if (found := read(bare))), None) if len(bare) < 200 else None
+
+
+def _memory(text: str) -> Wanted | None:
+    """What the user asks to keep or to forget, in the very words that are kept."""
+    if match := _REMEMBER.match(text):
+        return "remember", {"fact": match[1].strip()}
+    if match := _FORGET.match(text):
+        return "forget", {"fact": match[1].strip()}
+    return ("recall", {}) if _RECALL.match(text) else None
 
 
 def _units(text: str) -> Wanted | None:

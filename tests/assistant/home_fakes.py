@@ -10,11 +10,12 @@ from typing import Any
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
-from assistant.app import Assistant, open_saver
+from assistant.app import Assistant
 from assistant.config import Settings
 from assistant.database import open_database
 from assistant.knowledge.types import DocumentInfo, IngestProgress, IngestReport, StoreStats
 from assistant.resources import Resources
+from assistant.stores import open_saver
 from graphs.answer import Grounding, SentenceSupport
 from graphs.context import Reading
 from graphs.errors import StoreError

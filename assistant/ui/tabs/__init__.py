@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request
 
 from assistant.ui.ours import refused
-from assistant.ui.tabs import evaluation, grade, knowledge, models, training
+from assistant.ui.tabs import evaluation, grade, knowledge, memory, models, training
 from assistant.ui.tabs.tab import Tab
 from graphs.errors import CrossroadsError, NotFoundError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assistant.app import Assistant
 
 
-TABS: tuple[Tab, ...] = (knowledge.TAB, grade.TAB, training.TAB, models.TAB, evaluation.TAB)
+TABS: tuple[Tab, ...] = (knowledge.TAB, grade.TAB, training.TAB, models.TAB, evaluation.TAB, memory.TAB)
 
 
 def links() -> str:
