@@ -121,3 +121,14 @@ def test_a_row_without_outcomes_names_its_line(tmp_path: Path) -> None:
 
 def test_every_measure_has_a_name_and_a_value() -> None:
     assert set(see("Who is it?", "question", None, Found())) == set(NAMES)
+
+
+def test_what_rules_decide_is_not_learned(tmp_path: Path) -> None:
+    file = tmp_path / "o.jsonl"
+    made = [*rows(60), {"id": "sum", "seen": {"kind_arithmetic": 1.0}, "paths": {}}]
+    for row in made[:60]:
+        row["paths"]["tools"] = {"right": False, "seconds": 0.1, "cost_usd": 0.0}
+    file.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
+    found = read_rows([file])
+    assert len(found) == 60
+    assert "tools" not in learn(found, *SHAPE).heads
