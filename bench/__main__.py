@@ -29,6 +29,7 @@ QUICK = {
     "refusal": ["--rows", "40", "--page", "/dev/null"],
     "routing": ["--share", "0.03", "--page", "/dev/null", "--out", "runs/routing-quick.jsonl"],
     "comparison": ["--quick"],
+    "lm_eval_parity": ["--limit", "1"],
     "retrieval": ["--sets", "own_docs", "--most", "20"],
     "weaviate_scale": ["--sizes", "1000", "2000", "--queries", "50", "--passages", "200"],
     "kill_ingest": ["--kills", "2", "--documents", "30", "--longest", "4", "--embedding", "fake:words"],
