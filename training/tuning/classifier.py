@@ -11,7 +11,7 @@ from training.registry import ModelVersion
 from training.run import Run
 from training.tuning.causal import calm, forget, load_tokenizer, on_gpu
 from training.tuning.measure import change, interval
-from training.tuning.prepare import prepare
+from training.tuning.prepare import check, prepare
 from training.tuning.recipe import ClassifierRecipe
 from training.tuning.rows import Row, Shape, Values, text_column
 from training.tuning.trainers import arguments, fit, on_our_disk
@@ -30,6 +30,7 @@ def run_classifier(recipe: ClassifierRecipe, run: Run) -> ModelVersion:
     Metrics: `accuracy` with its interval and `macro_f1`; `baseline_accuracy` of TF-IDF with logistic regression on the
     same rows, and the gain over it with its interval.
     """
+    check(recipe, (LABELLED,))
     base = run.resolve(recipe.base)
     tokenizer = load_tokenizer(base)
     prepared = prepare(recipe, run, (LABELLED,), lambda values: values["text"], lambda row: _length(row, tokenizer))

@@ -13,7 +13,7 @@ from training.run import Run
 from training.tuning.causal import adapted, calm, forget, in_bf16, load_model, load_tokenizer, reload, save_model
 from training.tuning.measure import answers, change
 from training.tuning.pairs import messages_of, prompt_of
-from training.tuning.prepare import Prepared, prepare
+from training.tuning.prepare import Prepared, check, prepare
 from training.tuning.recipe import OnlineRecipe
 from training.tuning.reward import load_reward, scores
 from training.tuning.rewards import Reward, is_exact, is_grounded, is_json, shares, text_of
@@ -36,6 +36,7 @@ def run_online(recipe: OnlineRecipe, run: Run) -> ModelVersion:
 
     Metrics: `reward` and `refusals` with their gains and intervals, `gamed` 1 where the watch ended the run.
     """
+    check(recipe, (GROUNDED, ASKED))
     base = run.resolve(recipe.base)
     refuse_weights(base, whole=recipe.adapter == "none", bytes_each=2 if in_bf16(recipe) else 4)
     tokenizer = load_tokenizer(base)

@@ -13,7 +13,7 @@ from training.run import Run
 from training.tuning.causal import adapted, calm, forget, in_bf16, load_model, load_tokenizer, reload, save_model
 from training.tuning.measure import change, log_likelihoods
 from training.tuning.pairs import PREFERENCE, VOTE, encoded, for_trl, prompt_of, unpaired
-from training.tuning.prepare import prepare
+from training.tuning.prepare import check, prepare
 from training.tuning.recipe import PairRecipe
 from training.tuning.rows import Row
 from training.tuning.trainers import arguments, fit, on_our_disk
@@ -25,10 +25,11 @@ def run_pairs(recipe: PairRecipe, run: Run) -> ModelVersion:
     Metrics: `margin`, how much likelier a token of the chosen answer is than one of the rejected (natural log), and
     `preferred`, the share of pairs where it is; each with its gain and interval.
     """
+    shapes = (PREFERENCE, VOTE) if recipe.stage == "kto" else (PREFERENCE,)
+    check(recipe, shapes)
     base = run.resolve(recipe.base)
     refuse_weights(base, whole=recipe.adapter == "none", bytes_each=2 if in_bf16(recipe) else 4)
     tokenizer = load_tokenizer(base)
-    shapes = (PREFERENCE, VOTE) if recipe.stage == "kto" else (PREFERENCE,)
     prepared = prepare(recipe, run, shapes, prompt_of, lambda row: _length(row, tokenizer, recipe.system))
     train, judged = prepared.train, prepared.dev[: recipe.judge_rows]
     if recipe.stage == "kto":

@@ -25,6 +25,12 @@ class Prepared:
     """Tokens of each row to learn from."""
 
 
+def check(recipe: TuningRecipe, shapes: Sequence[Shape]) -> None:
+    """Look at every row before a base is fetched or converted. Raises `UsageError` naming the row at fault."""
+    for paths in (recipe.data, recipe.dev):
+        read(paths, shapes)
+
+
 def prepare(
     recipe: TuningRecipe, run: Run, shapes: Sequence[Shape], document: Callable[[Values], str], length: Length
 ) -> Prepared:

@@ -12,7 +12,7 @@ from training.run import Run
 from training.tuning.causal import adapted, calm, forget, in_bf16, load_model, load_tokenizer, reload, save_model
 from training.tuning.measure import Encoded, interval
 from training.tuning.pairs import PREFERENCE, encoded, prompt_of
-from training.tuning.prepare import prepare
+from training.tuning.prepare import check, prepare
 from training.tuning.recipe import RewardRecipe
 from training.tuning.rows import Row
 from training.tuning.texts import said
@@ -27,6 +27,7 @@ def run_reward(recipe: RewardRecipe, run: Run) -> ModelVersion:
     Metrics: `accuracy`, the share of pairs it decides as people did, with its interval; `length_accuracy`, what the
     better of "the longer one" and "the shorter one" reaches on the same pairs; `lead` over that, with its interval.
     """
+    check(recipe, (PREFERENCE,))
     base = run.resolve(recipe.base)
     refuse_weights(base, whole=recipe.adapter == "none", bytes_each=2 if in_bf16(recipe) else 4)
     tokenizer = load_tokenizer(base)

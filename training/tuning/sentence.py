@@ -11,7 +11,7 @@ from training.registry import ModelVersion
 from training.run import Run
 from training.tuning.causal import calm, load_tokenizer, on_gpu
 from training.tuning.measure import change
-from training.tuning.prepare import prepare
+from training.tuning.prepare import check, prepare
 from training.tuning.recipe import SentenceRecipe
 from training.tuning.rows import Row, Shape, Values, text_column
 from training.tuning.texts import passage_text
@@ -53,6 +53,7 @@ def run_embeddings(recipe: SentenceRecipe, run: Run) -> ModelVersion:
 
     Metrics: `recall_at_1` and `mrr` (reciprocal rank, 0 below rank 10), each with its gain and interval.
     """
+    check(recipe, (MARKED, PAIR, READ))
     base = run.resolve(recipe.base)
     tokenizer = load_tokenizer(base)
     prepared = prepare(recipe, run, (MARKED, PAIR, READ), _document, lambda row: _length(_pair(row), tokenizer))
@@ -74,6 +75,7 @@ def run_reranker(recipe: SentenceRecipe, run: Run) -> ModelVersion:
 
     Metrics: `mrr` and `recall_at_1`; their gains are over the order by shared words.
     """
+    check(recipe, (MARKED,))
     base = run.resolve(recipe.base)
     tokenizer = load_tokenizer(base)
     prepared = prepare(recipe, run, (MARKED,), _document, lambda row: _length(_pair(row), tokenizer))

@@ -11,7 +11,7 @@ from training.registry import ModelVersion
 from training.run import Run
 from training.tuning.causal import adapted, calm, forget, in_bf16, load_model, load_tokenizer, reload, save_model
 from training.tuning.measure import Encoded, answers, change, log_likelihoods
-from training.tuning.prepare import Prepared, prepare
+from training.tuning.prepare import Prepared, check, prepare
 from training.tuning.recipe import SftRecipe
 from training.tuning.rows import Values
 from training.tuning.texts import SFT_SHAPES, encode, turns
@@ -24,6 +24,7 @@ def run_sft(recipe: SftRecipe, run: Run) -> ModelVersion:
     Metrics: the loss of a token (`loss`) and, where there are prompts, the F1 of what it writes. A gain comes with
     its interval, row by row.
     """
+    check(recipe, SFT_SHAPES)
     base = run.resolve(recipe.base)
     refuse_weights(base, whole=recipe.adapter == "none", bytes_each=2 if in_bf16(recipe) else 4)
     tokenizer = load_tokenizer(base)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphs.errors import ModelError, UsageError
+from graphs.errors import UsageError
 from tests.training.tiny import signals, write_rows
 from training.registry import ModelVersion
 from training.stages import STAGES, train
@@ -58,7 +58,17 @@ def test_a_classifier_names_what_no_word_tells(tmp_path: Path, encoder: Path) ->
     assert figures["accuracy_low"] > 0.8
 
 
-def test_a_single_label_ends_before_the_model_loads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", ["sft", "dpo", "kto", "reward", "classifier", "embeddings", "reranker"])
+def test_a_bad_row_ends_the_run_before_its_base_is_looked_for(stage: str, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [{"unknown": 1}])
+    recipe = load(STAGES[stage].recipe)(stage=stage, name="bad", out=tmp_path / "run", base="b", data=[data], batch=2)
+    asked: list[str] = []
+    with pytest.raises(UsageError, match=r"line 1: these columns fit nothing: unknown"):
+        train(recipe, resolve=lambda name: asked.append(name) or tmp_path)  # type: ignore[func-returns-value]
+    assert not asked
+
+
+def test_a_single_label_is_nothing_to_learn(tmp_path: Path, encoder: Path) -> None:
     rows = [{"text": asked, "label": "one"} for asked, _, _ in signals(20)]
-    with pytest.raises((UsageError, ModelError)):
-        tune("classifier", tmp_path, tmp_path, rows)
+    with pytest.raises(UsageError, match="have the label 'one'"):
+        tune("classifier", tmp_path, encoder, rows)
