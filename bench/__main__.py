@@ -24,6 +24,7 @@ QUICK = {
     "memory": ["--questions", "10"],
     "injection": ["--limit", "5"],
     "evidence": [],
+    "gate": ["--limit", "24"],
     "few_shot": ["--rows", "3"],
     "tasks": ["--rows", "2"],
     "refusal": ["--rows", "40", "--page", "/dev/null"],

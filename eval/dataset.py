@@ -266,4 +266,4 @@ def _group(sample: Sample, field: str, source: str, line: int) -> str:
     if found is None and field not in sample.metadata:
         there = ", ".join(sample.metadata) or "none"
         raise UsageError(f"{source}, line {line}: there is no field {field!r} to group by.", f"There are: {there}.")
-    return str(found) if found is not None else sample.id
+    return str(found) if found not in (None, "") else sample.id

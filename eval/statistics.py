@@ -66,8 +66,20 @@ def cluster_sums(parts: Floats, groups: Sequence[str]) -> Floats:
     return sums
 
 
+def contributing(parts: Floats, groups: Sequence[str], other: Floats | None = None) -> tuple[Floats, list[str]]:
+    """The rows that add anything to the sums (of `parts` or of `other`), and their groups.
+
+    A question that can be answered says nothing of how many others are refused: it must not count as a trial.
+    """
+    kept = np.any(parts != 0, axis=1) if len(parts) else np.zeros(0, dtype=bool)
+    if other is not None and len(other):
+        kept = kept | np.any(other != 0, axis=1)
+    return parts[kept], [group for group, keep in zip(groups, kept, strict=True) if keep]
+
+
 def interval(metric: Metric, parts: Floats, groups: Sequence[str], confidence: float = 0.95) -> Interval | None:
     """The metric and its interval; None where there is no row or no value."""
+    parts, groups = contributing(parts, groups)
     if not len(parts):
         return None
     sums = cluster_sums(parts, groups)
@@ -158,7 +170,9 @@ def standard_error(metric: Metric, sums: Floats) -> float:
 
 def compare(metric: Metric, before: Floats, after: Floats, groups: Sequence[str], tests: int = 1) -> Comparison:
     """Two runs' parts, row by row of the same samples. `tests`: how many metrics are judged together."""
-    old, new = cluster_sums(before, groups), cluster_sums(after, groups)
+    first, told = contributing(before, groups, after)
+    second, _ = contributing(after, groups, before)
+    old, new = cluster_sums(first, told), cluster_sums(second, told)
     value_old, value_new = _value(metric, old), _value(metric, new)
     error = _paired_error(metric, old, new)
     slack = float(t.ppf(0.975, max(len(old) - 1, 1))) * error

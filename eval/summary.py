@@ -10,7 +10,7 @@ import numpy as np
 
 from eval.record import Latency, MetricValue, SampleRecord
 from eval.scorers.base import Metric, Scorer
-from eval.statistics import cluster_sums, interval, pass_hat_k, smallest_visible, standard_error
+from eval.statistics import cluster_sums, contributing, interval, pass_hat_k, smallest_visible, standard_error
 
 
 def summarise(scorers: Sequence[Scorer], records: Sequence[SampleRecord], watched: int = 1) -> dict[str, MetricValue]:
@@ -26,17 +26,17 @@ def summarise(scorers: Sequence[Scorer], records: Sequence[SampleRecord], watche
 def _value(metric: Metric, scorer: str, rows: Sequence[SampleRecord], watched: int) -> MetricValue:
     scores = [row.scores[scorer] for row in rows]
     groups = [row.group for row in rows]
-    parts = metric.parts(scores) if scores else np.zeros((0, 2))
+    parts, groups = contributing(metric.parts(scores) if scores else np.zeros((0, 2)), groups)
     found = interval(metric, parts, groups)
     clusters = len(set(groups))
     if found is None:
         return MetricValue(
-            value=None, low=None, high=None, n=len(rows), clusters=clusters, better=metric.better, scorer=scorer
+            value=None, low=None, high=None, n=len(parts), clusters=clusters, better=metric.better, scorer=scorer
         )
     error = standard_error(metric, cluster_sums(parts, groups)) * math.sqrt(2)
     visible = smallest_visible(metric, error, clusters, watched)
     return MetricValue(
-        value=found.value, low=found.low, high=found.high, n=len(rows), clusters=clusters, better=metric.better,
+        value=found.value, low=found.low, high=found.high, n=len(parts), clusters=clusters, better=metric.better,
         method=found.method, scorer=scorer, visible=visible if math.isfinite(visible) else None,
         stability=_stability(metric, scorer, rows),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Makes the baseline that CI compares `smoke` with: runs the suite and keeps scores without the long answers.
 
-    python scripts/baseline.py
+    python scripts/baseline.py          runs smoke in a new home
+    python scripts/baseline.py RUN      takes the run in that folder
 
 Run it when questions of docs/questions.jsonl, a scorer or the quality itself changed on purpose, and say so in the
 commit.
@@ -20,13 +21,19 @@ KEPT = ROOT / "eval" / "baselines" / "smoke"
 
 def main() -> int:
     """Run, slim, write."""
+    if len(sys.argv) > 1:
+        return keep(Path(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as folder:
+        home, out = f"{folder}/home", f"{folder}/run"
+        command = [sys.executable, "-m", "assistant", "eval", "run", "smoke", "--home", home, "--out", out]
+        return subprocess.run([*command, "--set", "store.linger=1"], cwd=ROOT).returncode or keep(Path(out))
+
+
+def keep(folder: Path) -> int:
+    """Write what the gate needs of a run."""
     from eval.record import SAMPLES, read_run, read_sample_records, write_run
 
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "assistant", "eval", "run", "smoke", "--out", folder, "--fresh"]
-        if subprocess.run(command, cwd=ROOT).returncode:
-            return 1
-        record, samples = read_run(Path(folder)), read_sample_records(Path(folder))
+    record, samples = read_run(folder), read_sample_records(folder)
     KEPT.mkdir(parents=True, exist_ok=True)
     slim = [
         item.model_copy(

@@ -86,6 +86,16 @@ def test_where_nothing_varies_the_interval_still_has_width() -> None:
     assert found.low == pytest.approx(1 - (1 - 0.025**0.5))
 
 
+def test_rows_that_add_nothing_are_no_trials() -> None:
+    """Of a hundred rows ten can be refused at all, and eight are: the interval is that of eight in ten."""
+    metric = ratio("r", "top", "bottom")
+    rows = [Score(value=0, metadata={"top": int(number < 8), "bottom": int(number < 10)}) for number in range(100)]
+    found = interval(metric, metric.parts(rows), names(100))
+    wanted = clopper_pearson(8, 10)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(wanted)
+
+
 def test_one_group_has_no_interval() -> None:
     found = interval(MEAN, parts([1.0, 0.0]), ["a", "a"])
     assert found is not None
