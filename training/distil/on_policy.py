@@ -24,11 +24,12 @@ def run_on_policy(recipe: DistilRecipe, run: Run, tokenizer: Any, folder: Path, 
     if long:
         raise UsageError(f"Prompt {long[0]} is longer than context={recipe.context}.", "Shorten it or raise context.")
     from training.distil.stage import load_teacher
+    from training.tuning.causal import calm
 
-    trainer = _trainer(
-        recipe, run, tokenizer, prompts, load_teacher(folder, recipe), new_model(recipe, tokenizer, base)
-    )
-    trainer.train()
+    teacher, student = load_teacher(folder, recipe), new_model(recipe, tokenizer, base)
+    with calm():
+        trainer = _trainer(recipe, run, tokenizer, prompts, teacher, student)
+        trainer.train()
     losses = [event["loss"] for event in run.events("step")]
     trainer.model.save_pretrained(run.model)
     tokenizer.save_pretrained(run.model)
