@@ -71,6 +71,8 @@ class Knowledge(_Section):
     collection: str = Field(default="documents", pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")
     chunk_tokens: int = Field(default=200, ge=32, le=510)
     chunk_overlap: int = Field(default=30, ge=0, le=200)
+    context_tokens: int = Field(default=0, ge=0, le=500)
+    """Tokens of the document that a passage is given on both sides when it is answered from."""
     passages: int = Field(default=8, ge=1, le=50)
     alpha: float = Field(default=0.25, ge=0, le=1)
     """Share of the vector search in the hybrid; 0 is BM25 alone."""

@@ -16,6 +16,7 @@ from langchain_core.embeddings import Embeddings
 from assistant.config import Settings
 from assistant.database import open_database
 from assistant.knowledge.catalogue import Catalogue
+from assistant.knowledge.chunking import approximate_token_starts
 from assistant.knowledge.fetch import is_url
 from assistant.knowledge.filters import Filters
 from assistant.knowledge.formats import format_of
@@ -24,6 +25,7 @@ from assistant.knowledge.indexing import Indexer, identity
 from assistant.knowledge.ingest import Ingest, Listener, Source, Upload
 from assistant.knowledge.jobs import Job, Jobs
 from assistant.knowledge.model_change import ModelChange, begin_change
+from assistant.knowledge.neighbours import widened
 from assistant.knowledge.places import Place, page_at, part_of
 from assistant.knowledge.retriever import KnowledgeRetriever
 from assistant.knowledge.search import Plan, find
@@ -288,6 +290,11 @@ class KnowledgeBase:
             begin = page.start if page else 0
             line = 1 + self.catalogue.lines_before(chunk.document_id, begin, chunk.start)
         return Place(part_of(media_type, page), line, name)
+
+    def with_neighbours(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits as answers are made from them: with as much around them as `knowledge.context_tokens` says."""
+        starts = getattr(self.embeddings, "token_starts", approximate_token_starts)
+        return widened(hits, self.catalogue, self.settings.knowledge.context_tokens, starts)
 
     def retriever(self, collection: str = "", k: int = 0) -> KnowledgeRetriever:
         """The collection as LangChain sees it."""

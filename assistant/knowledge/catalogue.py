@@ -200,6 +200,12 @@ class Catalogue:
         rows = self._rows(select(count.label("lines")).where(documents.c.document_id == document_id))
         return rows[0].lines if rows else 0
 
+    def piece(self, document_id: str, start: int, end: int) -> str:
+        """The stored text between two offsets, without reading the rest; empty for an unknown document."""
+        piece = func.substr(documents.c.text, start + 1, max(0, end - start)).label("piece")
+        rows = self._rows(select(piece).where(documents.c.document_id == document_id))
+        return str(rows[0].piece) if rows else ""
+
     def pages(self, document_ids: Sequence[str]) -> dict[str, tuple[str, tuple[Page, ...]]]:
         """Media type and pages of each document, without their texts."""
         query = select(documents.c.document_id, documents.c.media_type, documents.c.pages)

@@ -25,7 +25,7 @@ class KnowledgeRetriever(BaseRetriever):
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         del run_manager  # a search has no steps of its own to report
-        hits = self.knowledge.search(query, self.collection, self.k)
+        hits = self.knowledge.with_neighbours(self.knowledge.search(query, self.collection, self.k))
         return [as_document(hit, place) for hit, place in zip(hits, self.knowledge.places(hits), strict=True)]
 
 
