@@ -59,7 +59,7 @@ def _form(assistant: Assistant, asked: str, collection: str) -> str:
         f'<label>Collection <select name="collection">{every}{options}</select></label>'
         f'<label class="grow">Try a search <input name="q" type="search" value="{safe(asked)}" '
         'placeholder="What would someone ask?"></label>'
-        "<button>Search</button></form>"
+        '<button class="button">Search</button></form>'
     )
 
 
