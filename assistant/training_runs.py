@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ class Trainings:
         folder = self._run(name)
         events = read_events(folder)
         info = self._info(folder)
-        last = next((event for event in reversed(events) if event["event"] == "step"), {})
+        last: dict[str, Any] = next((event for event in reversed(events) if event["event"] == "step"), {})
         said = [str(event["text"]) for event in events if event["event"] in {"note", "estimate"}]
         error = "" if info.state != "failed" else self._last_line(folder)
         return {
@@ -131,7 +132,7 @@ class Trainings:
 
     def _info(self, folder: Path) -> RunInfo:
         events = read_events(folder)
-        last = next((event for event in reversed(events) if event["event"] == "step"), {})
+        last: dict[str, Any] = next((event for event in reversed(events) if event["event"] == "step"), {})
         begun = [event["time"] for event in events[:1]]
         config = folder / "config.json"
         stage = json.loads(config.read_text(encoding="utf-8"))["recipe"]["stage"] if config.is_file() else ""
@@ -141,7 +142,7 @@ class Trainings:
             folder.name, stage, self._state(folder, events), last.get("step", 0), last.get("steps", 0), loss, began
         )
 
-    def _state(self, folder: Path, events: list[dict[str, Any]]) -> str:
+    def _state(self, folder: Path, events: Sequence[dict[str, Any]]) -> str:
         if self.running() and folder.name == self._name:
             return "running"
         if any(event["event"] == "done" for event in events[-1:]):

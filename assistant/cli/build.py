@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from assistant.cli.common import Home, Json, Set, session
-from assistant.cli.data import app
+from assistant.cli.data import app as app
 from assistant.cli.output import put, put_json, say, say_status
 
 Out = Annotated[Path, typer.Option("--out", help="The folder the rows wait for approval in.", show_default=False)]

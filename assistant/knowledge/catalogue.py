@@ -177,7 +177,7 @@ class Catalogue:
             query = query.where(documents.c.collection == collection)
         return [_info(row) for row in self._rows(query)]
 
-    def with_states(self, indexed: str, collection: str = "") -> list[tuple[DocumentInfo, bool]]:
+    def with_states(self, indexed: str, collection: str = "") -> Sequence[tuple[DocumentInfo, bool]]:
         """The documents there are or will be, the newest first, and whether each is embedded as `indexed`."""
         query = select(*_INFO, documents.c.state, documents.c.indexed).where(documents.c.state != "deleting")
         query = query.order_by(documents.c.added.desc(), documents.c.source)
