@@ -45,7 +45,7 @@ class Grading:
 
     def record(self, grade: Grade) -> Grade:
         """Keep a grade. Raises `NotFoundError` for an unknown answer, `UsageError` for an impossible score."""
-        return self.store.record(grade, self._logged(grade.answer_id))
+        return self.store.record(grade, self.logged(grade.answer_id))
 
     def undo(self, grader: str = "") -> Grade:
         """Withdraw this grader's last grade. Raises `UsageError` where there is none."""
@@ -90,7 +90,8 @@ class Grading:
         """The data card of these rows."""
         return card(wanted, rows, self.store.rubric)
 
-    def _logged(self, answer_id: str) -> Logged:
+    def logged(self, answer_id: str) -> Logged:
+        """An answer with its question, from its grades or from the log. Raises `NotFoundError`."""
         for grade, logged in self.store.current():
             if grade.answer_id == answer_id:
                 return logged  # graded before, and its conversation may be gone

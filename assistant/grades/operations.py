@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from assistant.grades.grading import questions_of
+from assistant.grades.rows import GOOD
 from assistant.grades.types import Comparison, Grade, Logged
-from graphs.errors import UsageError
+from graphs.errors import CrossroadsError, UsageError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
+
+log = logging.getLogger(__name__)
 
 Arguments = dict[str, Any]
 
@@ -26,11 +30,31 @@ def _next(assistant: Assistant, arguments: Arguments) -> Any:
 
 def _record(assistant: Assistant, arguments: Arguments) -> Any:
     grader = assistant.grading.grader(str(arguments.get("grader", "")))
-    return assistant.grading.record(_made(Grade, {**arguments, "grader": grader})).model_dump(mode="json")
+    grade = assistant.grading.record(_made(Grade, {**arguments, "grader": grader}))
+    _teach(assistant, grade)
+    return grade.model_dump(mode="json")
 
 
 def _undo(assistant: Assistant, arguments: Arguments) -> Any:
-    return assistant.grading.undo(str(arguments.get("grader", ""))).model_dump(mode="json")
+    grade = assistant.grading.undo(str(arguments.get("grader", "")))
+    _teach(assistant, grade)
+    return grade.model_dump(mode="json")
+
+
+def _teach(assistant: Assistant, grade: Grade) -> None:
+    """A well graded answer becomes a worked example; one that is no longer well graded is none any more.
+
+    The grade itself is kept already: an example store that fails now is no reason to refuse it.
+    """
+    good = grade.outcome == "graded" and assistant.grading.store.rubric.share(grade.scores) >= GOOD
+    try:
+        if good:
+            logged = assistant.grading.logged(grade.answer_id)
+            assistant.examples.learn(logged.question, logged.answer, "graded")
+        else:
+            assistant.examples.unlearn(grade.answer_id)
+    except CrossroadsError as error:
+        log.warning("the grade is kept, but not as an example: %s", error)
 
 
 def _list(assistant: Assistant, _: Arguments) -> Any:

@@ -58,6 +58,14 @@ def _answer(answer_id: str, path: Any = "rag", text: str = SAID) -> Answer:
     )
 
 
+class _NoExamples:
+    def learn(self, *_: object) -> bool:
+        return False
+
+    def unlearn(self, _: str) -> int:
+        return 0
+
+
 @pytest.fixture
 def grading(tmp_path: Path) -> Iterator[Grading]:
     settings = Settings(home=tmp_path / "home", cache=tmp_path)
@@ -76,7 +84,7 @@ def address(grading: Grading, tmp_path: Path, serve: Callable[[Any], str]) -> st
     from assistant.ui import mount
 
     fake: Any = FakeAssistant(tmp_path, [])
-    fake.grading = grading
+    fake.grading, fake.examples = grading, _NoExamples()
     return serve(mount(FastAPI(), fake))
 
 

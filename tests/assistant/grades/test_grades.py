@@ -282,3 +282,26 @@ def test_an_owners_rubric_takes_its_place(tmp_path: Path) -> None:
     log(grading, "How long?", answer("a"))
     assert grading.record(Grade(answer_id="a", grader="me", scores={"safe": 0})).rubric == load_rubric(file).sha256
     engine.dispose()
+
+
+class _Examples:
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def learn(self, question: str, answer: Answer, origin: str) -> bool:
+        self.kept[answer.answer_id] = f"{origin}: {question}"
+        return True
+
+    def unlearn(self, answer_id: str) -> int:
+        return int(self.kept.pop(answer_id, None) is not None)
+
+
+def test_a_well_graded_answer_is_an_example_until_it_is_taken_back(grading: Grading) -> None:
+    assistant: Any = type("A", (), {"grading": grading, "examples": _Examples()})()
+    log(grading, "How long?", answer("a"))
+    log(grading, "How wide?", answer("b"))
+    GRADING["grades/record"](assistant, {"answer_id": "b", "scores": POOR})
+    GRADING["grades/record"](assistant, {"answer_id": "a", "scores": FULL})
+    assert assistant.examples.kept == {"a": "graded: How long?"}
+    GRADING["grades/undo"](assistant, {})
+    assert assistant.examples.kept == {}
