@@ -59,6 +59,21 @@ def test_intervals_hold_the_value_and_are_wider_where_rows_hang_together() -> No
     assert wide["high"] - wide["low"] > 1.5 * (narrow["high"] - narrow["low"])
 
 
+def _several(number: int) -> dict[str, object]:
+    """A question over three passages; the first answers it."""
+    texts = [" ".join(f"w{(number + 20 * part + place) % 60}" for place in range(12)) for part in range(3)]
+    return {
+        "id": f"several-{number}",
+        "question": f"who is {texts[0].split()[5]}",
+        "passages": [{"title": f"t{part}", "text": text} for part, text in enumerate(texts)],
+        "answers": [texts[0].split()[3]],
+        "gold": [0],
+        "is_impossible": False,
+        "answer_in_distractors": False,
+        "yes_no": False,
+    }
+
+
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReaderRecipe:
     """A recipe over made-up data and a two-layer encoder of 16 dimensions."""
@@ -79,6 +94,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReaderRecipe:
     data = tmp_path / "data"
     data.mkdir()
     files = ("squad_train", "qa_extractive_train", "qa_unanswerable_derived", "rc_extra_train", "squad_dev")
+    with gzip.open(data / "qa_multi_passage_train.jsonl.gz", "wt", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(_several(number)) + "\n" for number in range(12))
     for file in files:
         with gzip.open(data / f"{file}.jsonl.gz", "wt", encoding="utf-8") as lines:
             for n in range(24):
@@ -166,3 +183,26 @@ def test_the_data_folder_must_be_named(tiny: ReaderRecipe, monkeypatch: pytest.M
     monkeypatch.setenv("CROSSROADS_DATA", "nowhere")
     with pytest.raises(SettingsError, match="'nowhere'"):
         train_reader(tiny, lambda _: None)
+
+
+def test_questions_over_several_passages_are_split_once_and_for_all(tiny: ReaderRecipe) -> None:
+    from training.reader.data import data_folder, multi_passage_records, multi_passage_rows
+
+    used, held = (multi_passage_records(data_folder(), held_out=side) for side in (False, True))
+    assert len(used) + len(held) == 12
+    assert not {record["id"] for record in used} & {record["id"] for record in held}
+    rows = multi_passage_rows(used)
+    assert all(row and row.answerable for row in rows["multi_gold"])
+    assert len(rows["multi_noise"]) == 2 * len(used)
+
+
+def test_a_second_stage_begins_with_the_weights_of_the_first(tiny: ReaderRecipe, tmp_path: Path) -> None:
+    from training.reader.train import train_reader
+
+    train_reader(tiny.model_copy(update={"steps": 4}), lambda _: None)
+    said: list[str] = []
+    second = tiny.model_copy(update={"start": tiny.out, "out": tmp_path / "second", "steps": 1, "learning_rate": 1e-12})
+    train_reader(second, said.append)
+    assert any(str(tiny.out) in line for line in said)
+    before, after = _weights(tiny), _weights(second)
+    assert all((before[name] - after[name]).abs().max() < 1e-6 for name in after if name.startswith("weight/"))  # type: ignore[operator]

@@ -45,7 +45,7 @@ def arguments(recipe: TuningRecipe, run: Run, batch: int, accumulation: int) -> 
         "data_seed": recipe.seed,
         "bf16": in_bf16(recipe),
         "use_cpu": not on_gpu(),
-        "gradient_checkpointing": recipe.gradient_checkpointing,
+        "activation_checkpointing": recipe.gradient_checkpointing,
         "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": False,
     }
