@@ -18,7 +18,13 @@ _VIRTUAL = ("prompt", "prefix")
 def calm() -> Iterator[None]:
     """Without what PEFT and TRL warn of about each other: names that will go, and things that are meant so."""
     with warnings.catch_warnings():
-        for message in (".*is_gradient_checkpointing", ".*torch.jit", ".*pin_memory", ".*experimental"):
+        for message in (
+            ".*is_gradient_checkpointing",
+            ".*torch.jit",
+            ".*pin_memory",
+            ".*experimental",
+            ".*Position ids are not",
+        ):
             warnings.filterwarnings("ignore", message=message)
         yield
 
@@ -61,6 +67,7 @@ def load_model(folder: Path, recipe: AdapterRecipe, kind: str = "CausalLM", **op
     quantised = _four_bits() if recipe.adapter == "qlora" else {}
     dtype = torch.bfloat16 if in_bf16(recipe) and recipe.adapter != "none" else torch.float32
     family = getattr(transformers, f"AutoModelFor{kind}")
+    torch.manual_seed(recipe.seed)  # a new head begins alike in every run of a recipe
     try:
         model: Any = family.from_pretrained(folder, dtype=dtype, **quantised, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -75,7 +82,9 @@ def adapted(model: Any, recipe: AdapterRecipe, task: str = "CAUSAL_LM") -> Any:
     if recipe.adapter == "none":
         return model
     import peft
+    import torch
 
+    torch.manual_seed(recipe.seed)  # before the first step: the adapter's own beginning is part of the recipe
     with calm():
         if recipe.adapter == "qlora":
             model = peft.prepare_model_for_kbit_training(
