@@ -389,9 +389,11 @@ class Assistant:
         """Put a conversation's messages back as they were."""
         from langchain_core.messages import RemoveMessage
         from langgraph.graph.message import REMOVE_ALL_MESSAGES
+        from langgraph.runtime import Runtime
 
         values = {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *messages]}
-        self._graph.update_state({"configurable": {"thread_id": thread_id}}, values, as_node="finish")
+        known = {"thread_id": thread_id, "__pregel_runtime": Runtime(context=None)}  # nothing follows that reads it
+        self._graph.update_state({"configurable": known}, values, as_node="finish")
 
 
 def open_assistant(settings: Settings, *, progress: Progress | None = None, warm: bool = False) -> Assistant:

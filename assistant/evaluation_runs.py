@@ -110,6 +110,7 @@ class Runner:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
     def progress(self) -> Progress:
         """Where it stands now."""

@@ -146,6 +146,11 @@ class FakeFeedback:
         return self.votes.get(answer_id)
 
 
+class FakeRunLog:
+    def forget(self, thread_id: str) -> None:
+        pass
+
+
 class FakeKnowledge:
     def __init__(self, documents: Sequence[StoredDocument], originals: dict[str, Path]) -> None:
         self.stored = {one.info.document_id: one for one in documents}
@@ -223,10 +228,14 @@ class FakeAssistant:
         self.settings = Settings(home=home, models={"chat": "fake:parrot", "embedding": "fake:vectors"})
         self.threads = FakeThreads()
         self.feedback = FakeFeedback()
+        self.run_log = FakeRunLog()
         self.knowledge = FakeKnowledge(documents, originals or {})
         self.pause = 0.004
         self.awaited: dict[str, str] = {}
         self._count = itertools.count(1)
+
+    def vote(self, vote: Vote, answer: Answer, question: str) -> None:
+        self.feedback.record(vote, answer, question)
 
     def waiting(self) -> dict[str, str]:
         return self.awaited
