@@ -13,6 +13,10 @@ ANSWERABLE_BAR = (0.10, 0.90)
 """What `refuse` = 0 and `refuse` = 1 ask of a passage; in between by straight line."""
 
 
+_SHORT_ANSWER = 12
+"""Words of the longest answer that is given as the reader found it."""
+
+
 def bar(bounds: tuple[float, float], refuse: float) -> float:
     """The bar at this setting of the dial from "rather answer" (0) to "rather refuse" (1)."""
     low, high = bounds
@@ -158,11 +162,18 @@ def _union(first: tuple[int, int] | None, second: tuple[int, int], most: int = 6
     return (low, high) if high - low <= most else first
 
 
-def quote(passage: Passage, start: int, end: int) -> tuple[str, Citation]:
-    """A quotation of a passage's sentences around a span, and its citation."""
-    low, high = (widen if passage.line is None else whole_lines)(passage.text, start, end)
+def is_short(reading: Reading) -> bool:
+    """Whether what a reader found is an answer by itself: a name, a number, a few words."""
+    return 0 < len(words(reading.text)) <= _SHORT_ANSWER
+
+
+def quote(passage: Passage, start: int, end: int, *, exact: bool = False) -> tuple[str, Citation]:
+    """A quotation of a passage's sentences around a span, or with `exact` of the span alone, and its citation."""
+    whole = widen if passage.line is None else whole_lines
+    low, high = (start, end) if exact else whole(passage.text, start, end)
     citation = _citation(1, passage, (low, high))
-    return f"“{' '.join(citation.snippet.split())}” [1]", citation
+    said = " ".join(citation.snippet.split())
+    return (f"{said} [1]" if exact else f"“{said}” [1]"), citation
 
 
 def _citation(number: int, passage: Passage, span: tuple[int, int]) -> Citation:

@@ -16,7 +16,7 @@ _REFUSAL = re.compile(
 
 def said(output: Output) -> str:
     """The text without citation markers; empty where the target abstained, as SQuAD wants "no answer" written."""
-    return "" if abstained(output) else _MARKER.sub("", output.text).strip()
+    return "" if abstained(output) else _MARKER.sub("", output.text).strip().strip("“”").strip()
 
 
 def abstained(output: Output) -> bool:

@@ -14,7 +14,7 @@ from graphs.answer import Evidence, Example, Passage, PromptRef
 from graphs.context import Context, Reading
 from graphs.effort import PLANS
 from graphs.events import Status, Token
-from graphs.evidence import bar, weigh
+from graphs.evidence import bar, is_short, weigh
 from graphs.memory import AGREEMENT_BAR, agreement
 from graphs.nodes.common import elapsed, emit, told_before
 from graphs.prompts import load_prompt, passages_message
@@ -72,13 +72,20 @@ def _read(question: str, passages: Sequence[Passage], context: Context) -> list[
 
 def answer_from_passages(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write an answer from the kept passages; where the user wants it quick, leave them to be quoted."""
-    if not PLANS[runtime.context.limits.effort].own_words:
+    if not PLANS[runtime.context.limits.effort].own_words or _found_by_reader(state, runtime.context):
         return {"draft": {"text": "", "model": QUOTED}}
     kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
     few_shot = state["decision"]["path"] == "few_shot"
     text, prompt = load_prompt("passages_few_shot" if few_shot else "passages")
     question = passages_message(state["standalone"], [passage.text for passage in kept])
     return write(state, runtime.context, [*with_examples(text), HumanMessage(question)], prompt)
+
+
+def _found_by_reader(state: ChatState, context: Context) -> bool:
+    """Whether the trained reader found a short answer in a given passage: it is the answer then; no model writes."""
+    if context.reader is None or context.given is None or state["decision"]["forced"]:
+        return False
+    return is_short(max((Reading(**reading) for reading in state["readings"]), key=lambda one: one.answerable))
 
 
 def answer_directly(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:

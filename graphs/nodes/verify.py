@@ -13,7 +13,7 @@ from graphs.answer import Answer, Evidence, Passage, Path, RouteDecision, Step, 
 from graphs.context import Context, Reading
 from graphs.effort import PLANS
 from graphs.events import Status
-from graphs.evidence import answers, bar, cite, complete, quote
+from graphs.evidence import answers, bar, cite, complete, is_short, quote
 from graphs.links import addresses, apply, edits, moved
 from graphs.nodes.common import MARKER, elapsed, emit, step
 from graphs.state import ChatState
@@ -110,12 +110,13 @@ def _best(state: ChatState) -> tuple[Passage, Reading]:
 
 
 def _quotation(passage: Passage, reading: Reading, context: Context) -> dict[str, Any]:
-    text, citation = quote(passage, reading.start, reading.end)
+    exact = context.given is not None and context.reader is not None and is_short(reading)
+    text, citation = quote(passage, reading.start, reading.end, exact=exact)
     grounding = context.checker.check(citation.snippet, [passage.text])
     return {
         "text": text,
         "citations": [citation.model_dump()],
-        "grounding": _moved(grounding.model_dump(), 1),
+        "grounding": _moved(grounding.model_dump(), 0 if exact else 1),
         "quoted": True,
     }
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from graphs.answer import Answer
-from graphs.context import Context
+from graphs.context import Context, Reading
 from graphs.errors import ModelTimeoutError, UsageError
 from graphs.events import Routed, Token
 
@@ -191,6 +191,25 @@ def test_given_passages_stand_in_for_retrieval(talk: Any, make_context: Make) ->
     answer = talk.ask(make_context("The warranty lasts 24 months.", given=[given]), "How long is the warranty?")
     assert answer.route.path == "rag"
     assert snippets_resolve(answer, text, offset=0)
+
+
+def test_a_short_answer_the_reader_finds_in_a_given_passage_is_the_answer(talk: Any, make_context: Make) -> None:
+    from graphs.answer import Passage
+
+    text = "The warranty lasts 24 months from the date of delivery."
+    given = Passage(chunk_id="g", document_id="g", source="given", title="Given", text=text, start=0, end=len(text))
+
+    class Found:
+        def read(self, question: str, passages: Any) -> list[Reading]:
+            start = text.index("24 months")
+            return [Reading(answerable=0.9, start=start, end=start + 9, text="24 months") for _ in passages]
+
+    context = make_context("A model that should not be asked.", given=[given])
+    context.reader = Found()
+    answer = talk.ask(context, "How long is the warranty?")
+    assert answer.text == "24 months [1]"
+    assert answer.quoted
+    assert (answer.citations[0].snippet, answer.usage.completion_tokens) == ("24 months", 0)
 
 
 def test_injected_markers_in_documents_do_not_choose_the_path(talk: Any, make_context: Make) -> None:

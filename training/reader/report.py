@@ -222,7 +222,7 @@ def report_run(recipe: ReaderRecipe, questions: int = 150) -> tuple[ReaderNetwor
     )
     run = recipe.out / "run.json"
     metrics["run"] = json.loads(run.read_text(encoding="utf-8")) if run.is_file() else {}
-    for path in ("base", "out"):
+    for path in ("base", "out", "start"):
         metrics["run"].get("recipe", {}).pop(path, None)
     return network, calibration, metrics
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from training.tuning.causal import calm
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -26,7 +28,7 @@ def answers(model: Any, tokenizer: Any, prompts: Sequence[list[int]], most: int,
     for first in range(0, len(order), batch):
         part = order[first : first + batch]
         ids, mask = _left_padded([prompts[index] for index in part], tokenizer.pad_token_id, model.device)
-        with torch.inference_mode():
+        with torch.inference_mode(), calm():
             out = model.generate(
                 input_ids=ids,
                 attention_mask=mask,
