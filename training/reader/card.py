@@ -20,8 +20,9 @@ with the best overall F1 on development rows.
   impossible rows are made while training: a question with a near passage that lacks its answer, and a question
   changed in a number, a name, a negation or an opposite. Nothing non-commercial. Their sha256 are in `metrics.json`.
 - **Recipe.** Two stages: `training/recipes/reader.yaml`, then from its weights
-  `training/recipes/reader-impossible.yaml`. The last one, seed {seed}: {steps} steps, {examples} examples, {passes} passes, learning rate {rate}, cooled down from
-  step {cooldown} on. Beside the network, plain looks at the words (`training/reader/looks.py`) weigh in.
+  `training/recipes/reader-impossible.yaml`. The last one, seed {seed}: {steps} steps, {examples} examples,
+  {passes} passes, learning rate {rate}, cooled down from step {cooldown} on. Beside the network, plain looks at the
+  words (`training/reader/looks.py`) weigh in.
 - **Hardware and time.** 2 CPU cores shared with other work, fp32: {minutes} minutes from start to end,
   {working} of them computing.
 
