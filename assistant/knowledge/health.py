@@ -13,7 +13,8 @@ import time
 from assistant.knowledge.types import ChunkStore
 from graphs.errors import StoreError
 
-TRUST_SECONDS = 1.0
+TRUST_SECONDS = 0.2
+"""Long enough for one turn to ask once: a store that stops answering within it keeps one turn for `store.timeout`."""
 LOOK_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
