@@ -34,6 +34,7 @@ def test_a_click_opens_an_area_and_back_leads_to_the_chat(address: str, open_pag
     assert page.url.endswith("?tab=shelf")
     assert page.title() == "Shelf – Crossroads"
     assert not page.is_visible("#ask")
+    page.wait_for_function("document.getElementById('foot').textContent.includes('on this computer')")
     assert page.get_attribute(".tabs a >> text=Shelf", "aria-current") == "page"
     page.go_back()
     page.wait_for_selector("#ask", state="visible")

@@ -33,7 +33,7 @@ export async function start() {
 async function open() {
   const area = tabs.named();
   await tabs.show(area).catch(alertUser);
-  if (area) return;
+  if (area) return refreshFooter().catch(alertUser);
   const query = new URLSearchParams(location.search);
   const asked = new URLSearchParams({ thread: query.get("thread") ?? "" });
   let state;
