@@ -39,9 +39,10 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         encoder=resources.embeddings.get(),
         retriever=retriever,
         tables=_tables(assistant, corpus) if retriever is not None else None,
-        # Passages the request brings are read by the trained reader. What a search found is read by meaning: on the
-        # documentation's own questions the reader, trained on short answers in encyclopaedias, refuses too much.
-        reader=resources.reader.get() if request.contexts is not None else None,
+        reader=resources.reader.get(),
+        # What a search found is read by meaning: on the documentation's own questions the reader that ships, trained
+        # on short answers in encyclopaedias, refuses too much.
+        reads_found=False,
         examples=assistant.examples,
         router=resources.router.get(),
         tuned=resources.chat(models.tuned).get() if models.tuned else None,

@@ -143,6 +143,8 @@ class Context:
     """None where the collection is empty or the store is out of reach (then `notices` says so)."""
     tables: Tables | None = None
     reader: Reader | None = None
+    reads_found: bool = True
+    """Whether the reader reads what a search found, too; else only given passages and what the user said."""
     examples: Examples | None = None
     router: Router | None = None
     """None where rules alone choose the path."""

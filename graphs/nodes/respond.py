@@ -65,7 +65,7 @@ def read_passages(question: str, passages: Sequence[Passage], context: Context) 
 def _read(question: str, passages: Sequence[Passage], context: Context) -> list[Reading]:
     if not passages:
         return []
-    if context.reader is not None:
+    if context.reader is not None and (context.reads_found or context.given is not None):
         return context.reader.read(question, [passage.text for passage in passages])
     return read_by_meaning(question, passages, context.encoder)
 
