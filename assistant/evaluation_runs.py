@@ -125,8 +125,9 @@ class Runner:
         return Progress(code is None, self._suite, line, done, total, round(until - self._began, 1), code)
 
     def _listen(self, process: Any) -> None:
-        for line in process.stderr:
-            if line.strip():
-                self._lines = [*self._lines[-50:], line.strip()]
+        with process.stderr as lines:
+            for line in lines:
+                if line.strip():
+                    self._lines = [*self._lines[-50:], line.strip()]
         process.wait()
         self._ended = time.monotonic()

@@ -12,7 +12,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,8 +151,14 @@ def _run(kind: _Kind, given: dict[str, Any], judge: Judge | None, encoder: Encod
     if kind.legacy:
         from ragas.dataset_schema import SingleTurnSample
 
-        return float(asyncio.run(metric.single_turn_ascore(SingleTurnSample(**given))))
-    return float(asyncio.run(metric.ascore(**given)).value)
+        return float(_finished(metric.single_turn_ascore(SingleTurnSample(**given))))
+    return float(_finished(metric.ascore(**given)).value)
+
+
+def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns, run on a thread of its own: whoever scores may have an event loop already."""
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(asyncio.run, coroutine).result()
 
 
 def _language_model(judge: Judge) -> Any:
