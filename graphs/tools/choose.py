@@ -23,7 +23,7 @@ from graphs.tools.exact import exact
 from graphs.tools.fill import SURE, fill
 
 NEAR = 0.35
-"""Cosine between message and description from which a tool may be meant. `bench/tools.py` says what it is worth."""
+"""Cosine between message and description from which a tool may be meant; a guess that no measurement backs yet."""
 MOST_CALLS = 4
 _ABOUT_THE_USER = re.compile(r"\b(?:my|mine|i|me|our|ours|we|us)\b", re.IGNORECASE)
 MEMORY = frozenset({"remember", "recall", "forget"})
