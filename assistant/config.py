@@ -161,6 +161,27 @@ class Grading(_Section):
     """Whose grades these are where nobody says otherwise."""
     rubric: str = ""
     """A YAML file of criteria; empty means the one that ships."""
+    overlap: float = Field(default=0.2, ge=0, le=1)
+    """Share of the answers that several graders are asked about, so that agreement can be measured."""
+    overlap_graders: int = Field(default=2, ge=2, le=10)
+    """How many graders such an answer gets."""
+    gold_every: int = Field(default=10, ge=2)
+    """One grade in so many is of an answer whose right grade the owner has fixed."""
+
+
+class ImproveSettings(_Section):
+    """How grades become a better model, and how that is tried in use."""
+
+    name: str = Field(default="improved", pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    """What the registry calls the model; its live version answers in place of the chat model it was trained from."""
+    suites: str = "smoke"
+    """Suites no candidate may do worse on than what is live, with commas between."""
+    held_out: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the graded questions that are never trained on, only judged by."""
+    canary: float = Field(default=0.1, gt=0, le=0.5)
+    """Share of the conversations a candidate answers while it is tried."""
+    error: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance that a model no worse than the one it is held against is ever halted."""
 
 
 class Serve(_Section):
@@ -186,6 +207,7 @@ class Settings(_Section):
     budget: BudgetSettings = BudgetSettings()
     traces: TraceSettings = TraceSettings()
     grading: Grading = Grading()
+    improve: ImproveSettings = ImproveSettings()
     serve: Serve = Serve()
 
     @field_validator("home", "cache")
