@@ -1,6 +1,6 @@
 """Outcomes the router learns from: what was seen of a request, and which paths answered it well.
 
-From a home's own votes, and from a run of every path over a set (`bench/outcomes.py`). Rows hold no text.
+From a home's own grades and votes, and from a run of every path over a set (`bench/outcomes.py`). Rows hold no text.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from assistant.grades.rows import BAD, GOOD
 from assistant.records import Request
 from eval.mixed.outcomes import Outcome, by_row
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
-    from graphs.answer import RouteDecision
+    from graphs.answer import Answer, RouteDecision
     from graphs.context import Context
     from graphs.routing import Look, Probe
 
@@ -33,19 +34,28 @@ def rows_of(assistant: Assistant, outcomes: Iterable[Outcome]) -> Iterator[dict[
 
 
 def own_rows(assistant: Assistant) -> Iterator[dict[str, Any]]:
-    """A row for each vote: the path that was taken answered well, or did not."""
+    """A row for each vote and each answer experts are clear about: the path taken answered well, or did not.
+
+    Where an answer was voted on and graded, the grade counts: experts know better.
+    """
+    graded = {judged.logged.answer.answer_id: judged for judged in assistant.grading.judged()}
+    for answer_id, judged in graded.items():
+        if judged.share >= GOOD or judged.share < BAD:
+            answer, question = judged.logged.answer, judged.logged.question
+            yield {"id": f"grade-{answer_id}", **_own(assistant, question, answer, judged.share >= GOOD)}
     for vote in assistant.feedback.list():
         snapshot = assistant.feedback.snapshot(vote.answer_id)
         if snapshot is None:
             continue
         question, answer = snapshot
-        outcome = {
-            "right": vote.vote == "up",
-            "seconds": answer.timing.total / 1000,
-            "cost_usd": answer.usage.cost_usd,
-        }
-        looked = look(assistant, answer.question or question, seen=answer.route.seen)
-        yield {"id": f"vote-{vote.answer_id}", **looked, "paths": {answer.route.path: outcome}}
+        if vote.answer_id not in graded:
+            yield {"id": f"vote-{vote.answer_id}", **_own(assistant, question, answer, vote.vote == "up")}
+
+
+def _own(assistant: Assistant, question: str, answer: Answer, right: bool) -> dict[str, Any]:
+    outcome = {"right": right, "seconds": answer.timing.total / 1000, "cost_usd": answer.usage.cost_usd}
+    looked = look(assistant, answer.question or question, seen=answer.route.seen)
+    return {**looked, "paths": {answer.route.path: outcome}}
 
 
 def explain(assistant: Assistant, request: Request) -> RouteDecision:

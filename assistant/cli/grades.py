@@ -10,6 +10,7 @@ import typer
 
 from assistant.cli.common import Home, Json, Set, session
 from assistant.cli.output import put, put_json, quiet, say
+from assistant.grades.words import CHECKER_WORDS, share_words
 from graphs.errors import StorageError, UsageError
 
 app = typer.Typer(help="Grade answers, and make training data of the grades.", no_args_is_help=True)
@@ -104,7 +105,9 @@ def undo(grader: Grader = "", home: Home = None, set_: Set = None, as_json: Json
 
 @app.command("export")
 def export(
-    format_: Annotated[str, typer.Option("--format", help="sft, kto or dpo: TRL's own formats.", show_default=False)],
+    format_: Annotated[
+        str, typer.Option("--format", help="sft, kto, dpo, reward, detector, examples or router.", show_default=False)
+    ],
     out: Annotated[Path | None, typer.Option(help="File to write; else standard output.", show_default=False)] = None,
     without: Annotated[
         list[Path] | None, typer.Option(help="Evaluation sets whose questions are left out.", show_default=False)
@@ -128,9 +131,102 @@ def export(
         put_json({**result, "rows": len(lines), "file": str(out) if out else ""})
     elif not out:
         put("\n".join(lines))
-    left_out = ", ".join(f"{result[name]} {name.replace('_', ' ')}" for name in ("repeated", "held_out", "unused"))
+    left_out = ", ".join(
+        f"{result[name]} {name.replace('_', ' ')}" for name in ("repeated", "held_out", "unused", "excluded")
+    )
     say(f"{len(lines)} rows; left out: {left_out}")
     return 0 if lines else 1
+
+
+@app.command("graders")
+def graders(home: Home = None, set_: Set = None, as_json: Json = False) -> int:
+    """Show each grader: how many grades, how near to gold and to the others, what they count, and why.
+
+    Example: crossroads grades graders
+    """
+    result = _run("grades/graders", {}, home, set_)
+    if as_json:
+        put_json(result)
+        return 0
+    for name, count in sorted(result["graders"].items()):
+        gold = result["against_gold"].get(name)
+        near = (
+            f"gold {share_words(gold['agrees'], gold['low'], gold['high'], gold['items'])}" if gold else "no gold yet"
+        )
+        put(f"{name}  {count} grades  counts {result['weights'].get(name, 1):g}  {near}")
+    for change in result["history"]:
+        put(f"{change['created'][:10]}  {change['grader']} counts {change['weight']:g}: {change['reason']}")
+    return 0
+
+
+@app.command("gold")
+def gold(
+    answer_id: AnswerId,
+    off: Annotated[bool, typer.Option("--off", help="Let go of it again.")] = False,
+    grader: Grader = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Fix a grade as the right one: graders are measured against it without knowing which answers these are.
+
+    Example: crossroads grades gold 3f2a --grader ann
+    """
+    result = _run("grades/gold", {"answer_id": answer_id, "grader": grader, "counts": not off}, home, set_)
+    if as_json:
+        put_json(result)
+    else:
+        say(f"{result['gold']} answers have a gold grade")
+    return 0
+
+
+@app.command("weigh")
+def weigh(
+    person: Annotated[str, typer.Argument(help="The grader's name.", show_default=False)],
+    weight: Annotated[float, typer.Argument(help="0 leaves their grades out, 1 counts them whole.", min=0, max=1)],
+    reason: Annotated[str, typer.Option(help="Why; everybody sees it.", show_default=False)] = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Say how much a grader's grades count in data and in agreement with machines. It can be taken back at any time.
+
+    Example: crossroads grades weigh bob 0 --reason "disagrees with gold"
+    """
+    result = _run("grades/weigh", {"grader": person, "weight": weight, "reason": reason}, home, set_)
+    if as_json:
+        put_json(result)
+    else:
+        say(f"the grades of {person} count {weight:g} from now on")
+    return 0
+
+
+@app.command("calibration")
+def calibration(
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Ask the judge (models.judge) about blind choices too.")
+    ] = False,
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Show how far the grounding checker, and with --judge the judge, agree with the experts of this home.
+
+    Example: crossroads grades calibration
+    """
+    result = _run("grades/calibration", {"judge": judge}, home, set_)
+    if as_json:
+        put_json(result)
+        return 0
+    for name, words in CHECKER_WORDS.items():
+        found = result["checker"][name]
+        put(f"{words}: {share_words(found['value'], found['low'], found['high'], found['n'])}")
+    if "judge" in result:
+        found = result["judge"]["agrees"]
+        put(
+            f"judge and experts prefer the same: {share_words(found['value'], found['low'], found['high'], found['n'])}"
+        )
+    return 0
 
 
 @app.command("forget")

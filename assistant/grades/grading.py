@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.documentation import find_documentation
 from assistant.feedback import Feedback
+from assistant.grades.graders import Gold, Graders, Weighing
 from assistant.grades.log import AnswerLog
-from assistant.grades.queue import next_item, next_pair, side
-from assistant.grades.rows import Rows, card, training_rows
+from assistant.grades.queue import Plan, next_item, next_pair, side
+from assistant.grades.rows import Judged, Rows, card, judged_answers, training_rows
 from assistant.grades.rubric import load_rubric
 from assistant.grades.store import Grades
 from assistant.grades.types import Comparison, Grade, Item, Logged
-from graphs.errors import UsageError
+from graphs.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -31,17 +32,28 @@ class Grading:
     def __init__(self, engine: Engine, settings: Settings, feedback: Feedback) -> None:
         self.log = AnswerLog(engine)
         self.store = Grades(engine, load_rubric(settings.grading.rubric))
-        self._grader = settings.grading.grader
+        self.graders = Graders(engine, self.store.rubric)
+        self._settings = settings.grading
         self._feedback = feedback
 
     def grader(self, name: str = "") -> str:
         """Who grades: the name given, else the one of the settings."""
-        return " ".join(name.split()) or self._grader
+        return " ".join(name.split()) or self._settings.grader
 
     def next(self, grader: str = "") -> Item | None:
         """The answer worth this grader's next minute; None where nothing is left."""
         votes = {vote.answer_id: vote.vote for vote in self._feedback.list()}
-        return next_item(self.log.recent(), self.store.current(), votes, self.grader(grader))
+        plan = self._settings
+        purpose = Plan(plan.overlap, plan.overlap_graders, set(self.graders.gold()), plan.gold_every)
+        return next_item(self._candidates(), self.store.current(), votes, self.grader(grader), purpose)
+
+    def _candidates(self) -> list[Logged]:
+        """The latest answers, and those of gold grades whose conversations may be gone."""
+        recent = self.log.recent()
+        known, gold = {one.answer.answer_id for one in recent}, self.graders.gold()
+        missing = gold.keys() - known
+        kept = {grade.answer_id: logged for grade, logged in self.store.current() if grade.answer_id in missing}
+        return [*recent, *kept.values()]
 
     def record(self, grade: Grade) -> Grade:
         """Keep a grade. Raises `NotFoundError` for an unknown answer, `UsageError` for an impossible score."""
@@ -63,6 +75,31 @@ class Grading:
             raise UsageError("These two answers are to different questions.", "Compare answers to one question.")
         return self.store.compare(comparison, first, second)
 
+    def mark_gold(self, answer_id: str, grader: str = "", by: str = "", counts: bool = True) -> Gold:
+        """Fix a grader's grade of an answer as the right one, or let go of it. Raises `NotFoundError`, `UsageError`."""
+        wanted = self.grader(grader)
+        for grade, _ in self.store.current():
+            if (grade.answer_id, grade.grader) == (answer_id, wanted):
+                return self.graders.mark(grade, self.grader(by), counts)
+        raise NotFoundError(f"{wanted!r} has not graded {answer_id!r}.", "See `crossroads grades list`.")
+
+    def weigh(self, weighing: Weighing) -> Weighing:
+        """Say how much a grader counts. Raises `NotFoundError` where nobody of that name graded."""
+        known = {grade.grader for grade, _ in self.store.current()} | {c.grader for c, *_ in self.store.comparisons()}
+        if weighing.grader not in known:
+            raise NotFoundError(f"Nobody called {weighing.grader!r} graded here.", f"Graders: {', '.join(known)}.")
+        return self.graders.weigh(weighing.model_copy(update={"by": self.grader(weighing.by)}))
+
+    def judged(self) -> list[Judged]:
+        """Every graded answer once, by what the graders who count said of it."""
+        return judged_answers(self.store.current(), self.store.rubric, self.graders.weights())
+
+    def calibration(self) -> dict[str, Any]:
+        """The grounding checker against the experts of this home."""
+        from assistant.grades.calibration import checker_here
+
+        return checker_here(self.judged())
+
     def summary(self, grader: str = "") -> dict[str, Any]:
         """Progress and agreement: how many are graded by whom, alpha by criterion and grader, sides compared."""
         graded = self.store.current()
@@ -79,12 +116,17 @@ class Grading:
             "graders": dict(by_grader),
             "agreement": self._agreement([grade for grade, _ in graded if grade.outcome == "graded"]),
             "sides": self._sides(),
+            "weights": self.graders.weights(),
+            "gold": len(self.graders.gold()),
+            "against_gold": self.graders.against_gold(graded),
+            "checker": self.calibration(),
         }
 
     def rows(self, wanted: str, held_out: Iterable[str] = ()) -> Rows:
         """Training rows from the grades; the documentation's own questions are always held out."""
         known = [*own_questions(), *held_out]
-        return training_rows(wanted, self.store.current(), self.store.comparisons(), self.store.rubric, known)
+        graded, compared = self.store.current(), self.store.comparisons()
+        return training_rows(wanted, graded, compared, self.store.rubric, known, self.graders.weights())
 
     def card(self, wanted: str, rows: Rows) -> str:
         """The data card of these rows."""

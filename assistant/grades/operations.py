@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from assistant.grades.calibration import judge_here
+from assistant.grades.datasets import CARD, keep
+from assistant.grades.graders import Weighing
 from assistant.grades.grading import questions_of
 from assistant.grades.rows import GOOD
 from assistant.grades.types import Comparison, Grade, Logged
@@ -92,15 +97,59 @@ def _compare(assistant: Assistant, arguments: Arguments) -> Any:
 def _export(assistant: Assistant, arguments: Arguments) -> Any:
     wanted = str(arguments["format"])
     held_out = [question for file in arguments.get("without") or [] for question in questions_of(Path(file))]
+    if wanted == "router":
+        return _router_rows(assistant)
     rows = assistant.grading.rows(wanted, held_out)
-    counts = {"repeated": rows.repeated, "held_out": rows.held_out, "unused": rows.unused}
+    kept = keep(assistant.settings.home, wanted, rows, assistant.grading.card(wanted, rows))
     return {
         "rows": rows.rows,
-        "sha256": rows.sha256,
-        "graders": sorted(rows.graders),
-        **counts,
-        "card": assistant.grading.card(wanted, rows),
+        **kept.record,
+        "dataset": str(kept.folder),
+        "card": (kept.folder / CARD).read_text("utf-8"),
     }
+
+
+def _router_rows(assistant: Assistant) -> Any:
+    """Outcomes of paths by grades and votes, as `crossroads train router` reads them; they hold no text."""
+    from assistant.outcomes import own_rows
+
+    rows = list(own_rows(assistant))
+    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    card = f"# Outcomes of paths\n\n{len(rows)} rows from grades and votes, sha256 {digest}. They hold no text.\n"
+    counts = {"repeated": 0, "held_out": 0, "unused": 0, "excluded": 0}
+    return {"rows": rows, "format": "router", "sha256": digest, **counts, "dataset": "", "card": card}
+
+
+def _gold(assistant: Assistant, arguments: Arguments) -> Any:
+    grading, counts = assistant.grading, bool(arguments.get("counts", True))
+    grader, by = str(arguments.get("grader", "")), str(arguments.get("by", ""))
+    made = grading.mark_gold(str(arguments["answer_id"]), grader, by, counts)
+    return {**made.model_dump(mode="json"), "counts": counts, "gold": len(grading.graders.gold())}
+
+
+def _weigh(assistant: Assistant, arguments: Arguments) -> Any:
+    return assistant.grading.weigh(_made(Weighing, arguments)).model_dump(mode="json")
+
+
+def _graders(assistant: Assistant, _: Arguments) -> Any:
+    """Every grader: grades, weight with its reason, agreement with gold and with the others; and every change."""
+    summary = assistant.grading.summary()
+    history = [one.model_dump(mode="json") for one in assistant.grading.graders.history()]
+    kept = {name: summary[name] for name in ("graders", "weights", "gold", "against_gold", "agreement")}
+    return {**kept, "history": history}
+
+
+def _calibration(assistant: Assistant, arguments: Arguments) -> Any:
+    found = {"checker": assistant.grading.calibration()}
+    judge = assistant.settings.models.judge
+    if arguments.get("judge"):
+        if not judge:
+            raise UsageError("No judge is set.", "Set models.judge, as --set models.judge=provider:model.")
+        model = assistant.resources.chat(judge).get()
+        found["judge"] = judge_here(
+            lambda prompt: str(model.invoke(prompt).text), assistant.grading.store.comparisons()
+        )
+    return found
 
 
 def _forget(assistant: Assistant, arguments: Arguments) -> Any:
@@ -130,4 +179,8 @@ GRADING: dict[str, Callable[[Assistant, Arguments], Any]] = {
     "grades/compare": _compare,
     "grades/export": _export,
     "grades/forget": _forget,
+    "grades/gold": _gold,
+    "grades/weigh": _weigh,
+    "grades/graders": _graders,
+    "grades/calibration": _calibration,
 }

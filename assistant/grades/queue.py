@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from assistant.grades.store import Graded
@@ -13,23 +14,42 @@ from graphs.words import content_words
 
 RANDOM_EVERY = 5
 """One grade in so many is of an answer drawn at random: without it nobody learns how good the quiet ones are."""
-OVERLAP = 0.2
-"""Share of the graded answers that a second expert is asked about too, so that agreement can be measured."""
+SECOND = "a second opinion is wanted"
 _LOW_CONFIDENCE = 0.6
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What several graders see on purpose, so that they can be held against each other and against gold."""
+
+    overlap: float = 0.2
+    """Share of the answers that `graders` people are asked about."""
+    graders: int = 2
+    gold: Collection[str] = ()
+    """Answers whose right grade is fixed; a grader is never told which these are."""
+    gold_every: int = 10
+
+
 def next_item(
-    answers: Sequence[Logged], graded: Sequence[Graded], votes: Mapping[str, str], grader: str
+    answers: Sequence[Logged],
+    graded: Sequence[Graded],
+    votes: Mapping[str, str],
+    grader: str,
+    plan: Plan = Plan(),
 ) -> Item | None:
     """The answer this grader should see next, or None where nothing is left.
 
     `answers` are the latest ones, `graded` the grades that count, `votes` answer id → `up` or `down`. Which answers
-    are drawn at random, and which get a second grader, depends on their ids alone, so that no grader chooses.
+    are drawn at random, and which get several graders, depends on their ids alone, so that no grader chooses.
     """
     mine = {grade.answer_id for grade, _ in graded if grade.grader == grader}
     open_ones = [one for one in answers if one.answer.answer_id not in mine and not one.answer.stopped]
-    reasons = _Reasons(graded, votes)
+    reasons = _Reasons(graded, votes, plan)
     wanted = [(weight, why, one) for one in open_ones for weight, why in [reasons.of(one)] if weight > 0]
+    fixed = [one for one in open_ones if one.answer.answer_id in plan.gold]
+    if fixed and len(mine) % plan.gold_every == plan.gold_every - 2:
+        drawn_gold = min(fixed, key=lambda one: _chance(one.answer.answer_id, grader))
+        return Item(logged=drawn_gold, why=SECOND, left=max(1, len(wanted)))
     if not wanted:
         return None
     if len(mine) % RANDOM_EVERY == RANDOM_EVERY - 1:
@@ -42,8 +62,8 @@ def next_item(
 class _Reasons:
     """How much an answer needs a grade, judged by what is known of it."""
 
-    def __init__(self, graded: Sequence[Graded], votes: Mapping[str, str]) -> None:
-        self._votes = votes
+    def __init__(self, graded: Sequence[Graded], votes: Mapping[str, str], plan: Plan) -> None:
+        self._votes, self._plan = votes, plan
         self._scores: dict[str, list[dict[str, int]]] = defaultdict(list)
         for grade, _ in graded:
             if grade.outcome == "graded":
@@ -55,11 +75,13 @@ class _Reasons:
     def of(self, one: Logged) -> tuple[float, str]:
         """A weight (0 where no grade is needed) and the reason in a few words."""
         answer, scores = one.answer, self._scores.get(one.answer.answer_id, [])
+        several = _chance(answer.answer_id, "overlap") < self._plan.overlap
+        if scores and several and len(scores) < self._plan.graders:
+            return (0.7, SECOND)
         if len(scores) >= 2:
             return (0.8, "its graders disagree") if len(scores) == 2 and _disagree(*scores) else (0.0, "")
-        if len(scores) == 1:
-            second = _chance(answer.answer_id, "overlap") < OVERLAP
-            return (0.7, "a second opinion is wanted") if second else (0.0, "")
+        if scores:
+            return (0.0, "")
         return max(self._unseen(one))
 
     def _unseen(self, one: Logged) -> list[tuple[float, str]]:

@@ -1,38 +1,43 @@
-"""From grades to training rows in TRL's own formats: SFT, KTO, DPO. What was asked is asked again as it will be served.
+"""From grades to training rows in TRL's own formats. What was asked is asked again as it will be served.
 
-A row is made once, however many graders said the same; rows whose question stands in an evaluation set are left out;
-addresses, telephone numbers and the like are masked.
+    sft       prompt, completion                answers graded well, and experts' better ones
+    kto       prompt, completion, label         answers as good or bad
+    dpo       prompt, chosen, rejected          an expert's better answer against the one given; a blind choice
+    reward    prompt, chosen, rejected          as dpo, and good against bad answers to one question
+    detector  response, source, label           what the grounding checker is trained on (`training/recipes/grounding`)
+    examples  input, output                     worked examples for few-shot prompts (`crossroads examples add`)
+
+An answer several people graded counts once, by the weighted mean of what they gave; excluded graders are left out. A
+row is made once; rows whose question stands in an evaluation set, or shares a long run of words with one there, are
+left out; personal data is masked. `Rows.sources` says of each row which grades it comes from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from assistant.grades.rubric import Rubric
 from assistant.grades.store import Graded
-from assistant.grades.types import Comparison, Grade
+from assistant.grades.types import Comparison, Grade, Logged
 from graphs.answer import Answer
 from graphs.errors import UsageError
 from graphs.prompts import load_prompt, passages_message
 from graphs.words import words
+from training.data.contamination import Contamination
+from training.data.repair import mask_personal
 
-Format = Literal["sft", "kto", "dpo"]
+Format = Literal["sft", "kto", "dpo", "reward", "detector", "examples"]
+Sources = list[dict[str, Any]]
+Compared = tuple[Comparison, str, Answer, Answer]
 GOOD, BAD = 0.8, 0.4
 """An answer is a good example from this share of the best possible scores on, and a bad one below the other."""
-_MASKS = (
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
-    (
-        re.compile(r"(?<![\w.])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,5}\)[ .-]?)?\d{3,4}[ .-]\d{3,4}(?:[ .-]\d{2,4})?(?!\w)"),
-        "[phone]",
-    ),
-    (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"), "[account]"),
-    (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), "[address]"),
-)
+SUPPORTED = "supported"
+"""The criterion that says whether the sources carry an answer."""
 
 
 @dataclass
@@ -40,13 +45,21 @@ class Rows:
     """What came of the grades, and what did not with the reason."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
+    sources: list[Sources] = field(default_factory=list)
+    """For each row the grades (`answer_id`, `grader`, `version`) or the blind choice it was made of."""
     repeated: int = 0
     """Rows that were there already."""
     held_out: int = 0
-    """Rows whose question stands in an evaluation set."""
+    """Rows whose question stands in an evaluation set, or was kept for judging."""
     unused: int = 0
     """Grades that say nothing in this format: neither good nor bad, skipped, or without a better answer."""
-    graders: set[str] = field(default_factory=set)
+    excluded: int = 0
+    """Grades of graders whose weight is 0."""
+
+    @property
+    def graders(self) -> set[str]:
+        """Whose grades are in the rows."""
+        return {one["grader"] for sources in self.sources for one in sources}
 
     @property
     def sha256(self) -> str:
@@ -54,74 +67,181 @@ class Rows:
         return hashlib.sha256("".join(json.dumps(row, sort_keys=True) for row in self.rows).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Judged:
+    """An answer with everything experts who count said of it."""
+
+    logged: Logged
+    grades: list[Grade]
+    share: float
+    """Weighted mean of their shares of the best possible scores."""
+    scores: dict[str, float]
+    """Criterion → weighted mean."""
+
+    @property
+    def sources(self) -> Sources:
+        """The grades it comes from."""
+        return [{"answer_id": g.answer_id, "grader": g.grader, "version": g.version} for g in self.grades]
+
+    def better(self) -> list[Grade]:
+        """The grades that say what the answer should have been."""
+        return [grade for grade in self.grades if grade.better_answer.strip()]
+
+
+def judged_answers(graded: Sequence[Graded], rubric: Rubric, weights: Mapping[str, float]) -> list[Judged]:
+    """Every graded answer once, in the order of its first grade; graders of weight 0 are left out."""
+    groups: dict[str, list[Graded]] = defaultdict(list)
+    for grade, logged in graded:
+        if grade.outcome == "graded" and weights.get(grade.grader, 1.0) > 0:
+            groups[grade.answer_id].append((grade, logged))
+    return [_judged(group, rubric, weights) for group in groups.values()]
+
+
+def _judged(group: Sequence[Graded], rubric: Rubric, weights: Mapping[str, float]) -> Judged:
+    each = [(weights.get(grade.grader, 1.0), grade) for grade, _ in group]
+    total = sum(weight for weight, _ in each)
+    scores = {}
+    for name in {name for _, grade in each for name in grade.scores}:
+        given = [(weight, grade.scores[name]) for weight, grade in each if name in grade.scores]
+        scores[name] = sum(weight * value for weight, value in given) / sum(weight for weight, _ in given)
+    share = sum(weight * rubric.share(grade.scores) for weight, grade in each) / total
+    return Judged(group[0][1], [grade for _, grade in each], share, scores)
+
+
 def training_rows(
     wanted: str,
     graded: Sequence[Graded],
-    compared: Sequence[tuple[Comparison, str, Answer, Answer]],
+    compared: Sequence[Compared],
     rubric: Rubric,
     held_out: Iterable[str] = (),
+    weights: Mapping[str, float] | None = None,
 ) -> Rows:
-    """The rows of one format. `held_out` are questions of evaluation sets. Raises `UsageError` for another format."""
+    """The rows of one format. `held_out` are questions of evaluation sets; `weights` are of graders, 1 where absent.
+
+    Raises `UsageError` for another format, or where the rubric does not ask what the format needs.
+    """
     if wanted not in get_args(Format):
         raise UsageError(f"Grades are not exported as {wanted!r}.", f"Choose one of: {', '.join(get_args(Format))}.")
-    maker = _Maker(wanted, rubric, held_out)
-    for grade, logged in graded:
-        maker.of_grade(grade, logged.answer, logged.question)
-    for comparison, question, first, second in compared if wanted == "dpo" else ():
-        maker.of_comparison(comparison, question, first, second)
+    if wanted == "detector" and SUPPORTED not in {one.name for one in rubric.criteria}:
+        raise UsageError(f"The rubric {rubric.name!r} has no criterion {SUPPORTED!r}.", "Add it, then grade by it.")
+    weights = weights or {}
+    maker = _Maker(wanted, held_out)
+    answers = judged_answers(graded, rubric, weights)
+    maker.found.excluded = sum(weights.get(grade.grader, 1.0) == 0 for grade, _ in graded)
+    maker.found.unused = sum(grade.outcome != "graded" and weights.get(grade.grader, 1.0) > 0 for grade, _ in graded)
+    for answer in answers:
+        maker.of_answer(answer)
+    if wanted in ("dpo", "reward"):
+        for comparison, question, first, second in compared:
+            if weights.get(comparison.grader, 1.0) > 0:
+                maker.of_comparison(comparison, question, first, second)
+    if wanted == "reward":
+        maker.of_contrasts(answers)
     return maker.found
 
 
 class _Maker:
-    def __init__(self, wanted: str, rubric: Rubric, held_out: Iterable[str]) -> None:
-        self._wanted, self._rubric = wanted, rubric
-        self._held_out = {_key(question) for question in held_out}
+    def __init__(self, wanted: str, held_out: Iterable[str]) -> None:
+        questions = list(held_out)
+        self._wanted = wanted
+        self._whole = {key_of(question) for question in questions}
+        self._runs = Contamination.of(questions)
         self._seen: set[str] = set()
         self.found = Rows()
 
-    def of_grade(self, grade: Grade, answer: Answer, question: str) -> None:
-        share = self._rubric.share(grade.scores) if grade.outcome == "graded" else 0.5
-        better = grade.better_answer.strip()
-        if grade.outcome != "graded":
-            parts: list[dict[str, Any]] = []
-        elif self._wanted == "sft":
-            parts = _completion(better or (answer.text if share >= GOOD else ""))
-        elif self._wanted == "kto":
-            parts = [{**part, "label": True} for part in _completion(better)]
-            if share >= GOOD or share < BAD:
-                parts += [{**part, "label": share >= GOOD} for part in _completion(answer.text)]
-        else:
-            parts = _pair(better, answer.text) if better else []
-        self._add(parts, grade.grader, answer, question)
+    def of_answer(self, judged: Judged) -> None:
+        parts = getattr(self, f"_{self._wanted}")(judged)
+        if not parts:
+            self.found.unused += len(judged.grades)
+        self._add(parts, judged.sources, judged.logged.question)
 
     def of_comparison(self, comparison: Comparison, question: str, first: Answer, second: Answer) -> None:
         sides = {"first": (first, second), "second": (second, first)}.get(comparison.choice)
-        parts = _pair(sides[0].text, sides[1].text) if sides else []
-        self._add(parts, comparison.grader, first, question)
+        pairs = _pair(sides[0].text, sides[1].text) if sides else []
+        self.found.unused += not pairs
+        source = {"first": comparison.first, "second": comparison.second, "grader": comparison.grader}
+        self._add([{"prompt": prompt_of(first, question), **pair} for pair in pairs], [source], question)
 
-    def _add(self, parts: Sequence[dict[str, Any]], grader: str, answer: Answer, question: str) -> None:
-        if not parts:
-            self.found.unused += 1
-        if parts and _key(question) in self._held_out:
+    def of_contrasts(self, answers: Sequence[Judged]) -> None:
+        groups: dict[str, list[Judged]] = defaultdict(list)
+        for one in answers:
+            groups[key_of(one.logged.question)].append(one)
+        for group in groups.values():
+            for good in (one for one in group if one.share >= GOOD):
+                for bad in (one for one in group if one.share < BAD):
+                    prompt = prompt_of(good.logged.answer, good.logged.question)
+                    rows = [{"prompt": prompt, **p} for p in _pair(good.logged.answer.text, bad.logged.answer.text)]
+                    self._add(rows, [*good.sources, *bad.sources], good.logged.question)
+
+    def _sft(self, judged: Judged) -> list[dict[str, Any]]:
+        better = [grade.better_answer for grade in judged.better()]
+        texts = better or ([judged.logged.answer.text] if judged.share >= GOOD else [])
+        return [{"prompt": _prompt(judged), **part} for text in texts for part in _completion(text)]
+
+    def _kto(self, judged: Judged) -> list[dict[str, Any]]:
+        said = [(grade.better_answer, True) for grade in judged.better()]
+        if judged.share >= GOOD or judged.share < BAD:
+            said.append((judged.logged.answer.text, judged.share >= GOOD))
+        return [
+            {"prompt": _prompt(judged), **part, "label": label} for text, label in said for part in _completion(text)
+        ]
+
+    def _dpo(self, judged: Judged) -> list[dict[str, Any]]:
+        pairs = [pair for grade in judged.better() for pair in _pair(grade.better_answer, judged.logged.answer.text)]
+        return [{"prompt": _prompt(judged), **pair} for pair in pairs]
+
+    _reward = _dpo
+
+    def _detector(self, judged: Judged) -> list[dict[str, Any]]:
+        passages = _kept(judged.logged.answer)
+        score = judged.scores.get(SUPPORTED)
+        if not passages or score is None or 2 < score < 4:
+            return []
+        source = "\n\n".join(passages)
+        label = "0" if score >= 4 else "1"
+        return [{"response": judged.logged.answer.text, "source": source, "label": label, "dataset": "grades"}]
+
+    def _examples(self, judged: Judged) -> list[dict[str, Any]]:
+        answer = judged.logged.answer
+        if answer.abstained or answer.citations or answer.task:
+            return []  # what stands in a document stays there, and a task has examples of its own
+        better = [grade.better_answer.strip() for grade in judged.better()]
+        texts = better or ([answer.text] if judged.share >= GOOD else [])
+        return [{"task": "answer", "input": judged.logged.question, "output": text} for text in texts if text]
+
+    def _add(self, rows: Sequence[dict[str, Any]], sources: Sources, question: str) -> None:
+        if rows and (key_of(question) in self._whole or self._runs.found_in([question])):
             self.found.held_out += 1
             return
-        for part in parts:
-            row = _masked({"prompt": _prompt(answer, question), **part})
-            key = json.dumps(row, sort_keys=True)
+        for row in map(_masked, rows):
+            key = json.dumps(row, sort_keys=True).casefold()
             if key in self._seen:
                 self.found.repeated += 1
                 continue
             self._seen.add(key)
             self.found.rows.append(row)
-            self.found.graders.add(grader)
+            self.found.sources.append(sources)
 
 
-def _prompt(answer: Answer, question: str) -> list[dict[str, str]]:
+def prompt_of(answer: Answer, question: str) -> list[dict[str, str]]:
     """The messages the model sees for this question: with its passages where the answer came from documents."""
-    kept = [item.passage.text for item in answer.evidence if item.kept]
+    kept = _kept(answer)
     system = load_prompt("passages" if kept else "direct")[0].split("\n### ")[0].strip()
     user = passages_message(answer.question or question, kept) if kept else question
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def key_of(text: str) -> str:
+    """What texts share that differ in case, space and marks alone."""
+    return " ".join(words(text))
+
+
+def _prompt(judged: Judged) -> list[dict[str, str]]:
+    return prompt_of(judged.logged.answer, judged.logged.question)
+
+
+def _kept(answer: Answer) -> list[str]:
+    return [item.passage.text for item in answer.evidence if item.kept]
 
 
 def _completion(text: str) -> list[dict[str, Any]]:
@@ -129,24 +249,18 @@ def _completion(text: str) -> list[dict[str, Any]]:
 
 
 def _pair(chosen: str, rejected: str) -> list[dict[str, Any]]:
-    same = _key(chosen) == _key(rejected)
-    return [] if same else [{"chosen": _said(chosen), "rejected": _said(rejected)}]
+    usable = chosen.strip() and rejected.strip() and key_of(chosen) != key_of(rejected)
+    return [{"chosen": _said(chosen), "rejected": _said(rejected)}] if usable else []
 
 
 def _said(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text.strip()}]
 
 
-def _key(text: str) -> str:
-    return " ".join(words(text))
-
-
 def _masked(value: Any) -> Any:
     """The same value with everything that looks like a person's address or number replaced."""
     if isinstance(value, str):
-        for pattern, instead in _MASKS:
-            value = pattern.sub(instead, value)
-        return value
+        return mask_personal(value)[0]
     if isinstance(value, dict):
         return {key: _masked(part) for key, part in value.items()}
     return [_masked(part) for part in value] if isinstance(value, list) else value
@@ -158,13 +272,14 @@ def card(wanted: str, rows: Rows, rubric: Rubric) -> str:
 license: other
 task_categories: [text-generation]
 ---
-# Grades as {wanted.upper()} data
+# Grades as {wanted} data
 
 {len(rows.rows)} rows from {len(rows.graders)} graders, sha256 {rows.sha256}.
 
 - Rubric: {rubric.name}, sha256 {rubric.sha256}; good from {GOOD:.0%} of the best possible scores, bad below {BAD:.0%}.
-- Left out: {rows.repeated} repeated, {rows.held_out} whose question stands in an evaluation set, {rows.unused} grades
-  that say nothing in this format.
-- E-mail addresses, telephone numbers, account numbers and network addresses are masked by pattern; names are not.
+  An answer several people graded counts by the weighted mean of what they gave.
+- Left out: {rows.repeated} repeated, {rows.held_out} whose question stands in an evaluation set or was kept for
+  judging, {rows.unused} grades that say nothing in this format, {rows.excluded} of graders who are excluded.
+- E-mail addresses, telephone, bank and card numbers and public network addresses are masked by pattern; names are not.
 - The texts are the users' and the experts' own: their licence is yours to settle before you publish anything.
 """

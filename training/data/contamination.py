@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,14 @@ class Contamination:
         for row in rows_of(self.sources):
             for text in _texts(row.values):
                 self._add(words(text))
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Contamination:
+        """What must not be trained on where it is at hand as texts."""
+        made = cls([])
+        for text in texts:
+            made._add(words(text))
+        return made
 
     def _add(self, found: list[str]) -> None:
         size = LONG if len(found) >= LONG else SHORT if len(found) >= SHORT else 0

@@ -14,10 +14,12 @@ from assistant.config import Grading as GradingSettings
 from assistant.config import Settings
 from assistant.database import open_database
 from assistant.feedback import Feedback
+from assistant.grades.datasets import keep, open_dataset
+from assistant.grades.graders import Weighing
 from assistant.grades.grading import Grading, questions_of
 from assistant.grades.log import add_answer
 from assistant.grades.operations import GRADING
-from assistant.grades.queue import OVERLAP, RANDOM_EVERY, next_item
+from assistant.grades.queue import RANDOM_EVERY, SECOND, Plan, next_item
 from assistant.grades.rubric import load_rubric
 from assistant.grades.types import Comparison, Grade, Logged
 from assistant.records import Vote
@@ -122,7 +124,31 @@ def test_nobody_grades_an_answer_twice_and_some_get_a_second_grader() -> None:
     second = next_item(answers, graded, {}, "bob")
     assert second is not None
     assert second.why == "a second opinion is wanted"
-    assert second.left == pytest.approx(1000 * OVERLAP, rel=0.2)
+    assert second.left == pytest.approx(1000 * Plan.overlap, rel=0.2)
+
+
+def test_overlap_goes_to_as_many_graders_as_planned() -> None:
+    answers = [logged(f"a{n}", f"Question number {n}?") for n in range(40)]
+    graded: list[Any] = []
+    seen: dict[str, int] = {}
+    for grader in ("ann", "bob", "eve", "joe"):
+        while found := next_item(answers, graded, {}, grader, Plan(overlap=0.5, graders=3)):
+            graded.append((Grade(answer_id=found.logged.answer.answer_id, grader=grader, scores=FULL), found.logged))
+    for grade, _ in graded:
+        seen[grade.answer_id] = seen.get(grade.answer_id, 0) + 1
+    assert set(seen.values()) == {1, 3}
+    assert 8 <= sum(count == 3 for count in seen.values()) <= 32
+
+
+def test_a_gold_question_comes_back_unnamed_until_it_was_graded() -> None:
+    answers = [logged(f"a{n}", f"Question {n}?") for n in range(30)]
+    done = [(Grade(answer_id=one.answer.answer_id, grader="bob", scores=FULL), one) for one in answers]
+    plan = Plan(overlap=0, gold={"a20"}, gold_every=10)
+    asked = [next_item(answers, done[:n], {}, "bob", plan) for n in range(10)]
+    found = [(one.logged.answer.answer_id, one.why) for one in asked if one]
+    assert found[8] == ("a20", SECOND)
+    assert [why for _, why in found if why == SECOND] == [SECOND]
+    assert next_item(answers, [(Grade(answer_id="a20", grader="ann", scores=FULL), answers[20])], {}, "eve", plan)
 
 
 def test_one_grade_in_some_is_of_an_answer_drawn_at_random() -> None:
@@ -156,8 +182,8 @@ def test_rows_are_what_the_model_will_be_shown_and_masked(grading: Grading) -> N
     (row,) = grading.rows("sft").rows
     system, user = row["prompt"]
     assert system["role"] == "system"
-    assert user["content"] == "[1] Write to [e-mail] or [phone].\n\nQuestion: Whom do I write to?"
-    assert row["completion"] == [{"role": "assistant", "content": "Write to [e-mail]."}]
+    assert user["content"] == "[1] Write to <EMAIL> or <PHONE>.\n\nQuestion: Whom do I write to?"
+    assert row["completion"] == [{"role": "assistant", "content": "Write to <EMAIL>."}]
 
 
 def test_each_format_takes_what_it_can_use(grading: Grading) -> None:
@@ -184,7 +210,7 @@ def test_rows_load_in_trls_formats(grading: Grading) -> None:
     trl = pytest.importorskip("trl.data_utils", reason="no trl: install the extra `train`")
     log(grading, "How long?", answer("a"))
     grading.record(Grade(answer_id="a", grader="ann", scores=POOR, better_answer="Two years."))
-    for wanted in ("sft", "kto", "dpo"):
+    for wanted in ("sft", "kto", "dpo", "reward"):
         rows = datasets.Dataset.from_list(grading.rows(wanted).rows)
         assert trl.is_conversational(rows[0])
 
@@ -256,6 +282,106 @@ def test_agreement_is_told_by_criterion(grading: Grading) -> None:
     found = grading.summary()["agreement"]
     assert found["correct"]["alpha"] == 1.0
     assert found["correct"]["items"] == 6
+
+
+def _many(grading: Grading, graders: dict[str, Any], count: int = 8) -> None:
+    for number in range(count):
+        log(grading, f"What is the length of part {number}?", answer(f"a{number}", f"Part {number} is long."))
+        for grader, scores in graders.items():
+            grading.record(Grade(answer_id=f"a{number}", grader=grader, scores=scores))
+
+
+def test_a_grader_is_measured_against_gold_and_excluded_openly(grading: Grading) -> None:
+    _many(grading, {"ann": FULL, "bob": POOR, "eve": FULL})
+    for number in range(6):
+        grading.mark_gold(f"a{number}", "ann")
+    near = grading.graders.against_gold(grading.store.current())
+    assert "ann" not in near  # a gold grade says nothing of whoever gave it
+    assert (near["eve"]["agrees"], near["eve"]["items"], near["bob"]["agrees"]) == (1.0, 6, 0.0)
+    assert near["bob"]["high"] < near["eve"]["low"]
+    assert len(grading.rows("kto").rows) == 0  # they disagree, so nothing is good and nothing bad
+    with pytest.raises(UsageError, match="without a reason"):
+        grading.weigh(Weighing(grader="bob", weight=0))
+    grading.weigh(Weighing(grader="bob", weight=0, reason="against gold"))
+    rows = grading.rows("kto")
+    assert (len(rows.rows), rows.excluded, rows.graders) == (8, 8, {"ann", "eve"})
+    grading.weigh(Weighing(grader="bob", weight=1))
+    assert len(grading.rows("kto").rows) == 0
+    assert [(one.weight, one.reason) for one in grading.graders.history()] == [(0, "against gold"), (1, "")]
+
+
+def test_gold_is_let_go_of_and_needs_a_grade(grading: Grading) -> None:
+    _many(grading, {"ann": FULL}, 1)
+    assert grading.mark_gold("a0", "ann").scores == FULL
+    grading.mark_gold("a0", "ann", counts=False)
+    assert grading.graders.gold() == {}
+    with pytest.raises(NotFoundError, match="'bob' has not graded 'a0'"):
+        grading.mark_gold("a0", "bob")
+
+
+def test_a_row_says_which_grades_it_was_made_of(grading: Grading) -> None:
+    _many(grading, {"ann": FULL, "eve": FULL}, 1)
+    rows = grading.rows("sft")
+    assert rows.sources == [
+        [{"answer_id": "a0", "grader": "ann", "version": 1}, {"answer_id": "a0", "grader": "eve", "version": 1}]
+    ]
+    kept = keep(Path.cwd(), "sft", rows, "card")
+    assert open_dataset(Path.cwd(), kept.folder.name).sources() == rows.sources
+    assert keep(Path.cwd(), "sft", rows, "card").folder == kept.folder
+
+
+def test_good_and_bad_answers_to_one_question_make_reward_rows(grading: Grading) -> None:
+    for name, scores in (("good", FULL), ("bad", POOR)):
+        log(grading, "How long is the whole thing?", answer(name, f"It is {name}."))
+        grading.record(Grade(answer_id=name, grader="ann", scores=scores))
+    (row,) = grading.rows("reward").rows
+    assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == ("It is good.", "It is bad.")
+    assert grading.rows("dpo").rows == []
+
+
+def test_detector_rows_are_what_the_checker_is_trained_on(grading: Grading, tmp_path: Path) -> None:
+    import gzip
+
+    from training.grounding.data import load_claims
+
+    for name, scores in (("good", FULL), ("bad", POOR), ("unsure", {**FULL, "supported": 3})):
+        log(grading, f"How long is {name}?", answer(name, f"It is {name}.", evidence=[_passage(f"All about {name}.")]))
+        grading.record(Grade(answer_id=name, grader="ann", scores=scores))
+    rows = grading.rows("detector").rows
+    (tmp_path / "own.jsonl.gz").write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    claims = load_claims(tmp_path, {"own": 9}, 0)
+    assert sorted((claim.text, claim.supported) for claim in claims) == [("It is bad.", False), ("It is good.", True)]
+
+
+def test_the_checker_is_held_against_experts(grading: Grading) -> None:
+    for number in range(12):
+        sure = number < 8
+        grounding = Grounding(score=0.9 if sure else 0.1, label="supported" if sure else "unsupported")
+        log(grading, f"How long is number {number}?", answer(f"a{number}", grounding=grounding))
+        right = {**FULL, "supported": 5 if number < 6 else 1}
+        grading.record(Grade(answer_id=f"a{number}", grader="ann", scores=right))
+    found = grading.calibration()
+    assert found["agrees"]["value"] == pytest.approx(10 / 12, abs=1e-3)
+    assert (found["when_supported"]["value"], found["when_supported"]["n"]) == (0.75, 8)
+    assert found["when_not"]["value"] == 1.0
+    assert found["agrees"]["low"] < 10 / 12 < found["agrees"]["high"]
+
+
+def test_the_judge_is_held_against_experts_choices(grading: Grading) -> None:
+    from assistant.grades.calibration import judge_here
+
+    with pytest.raises(UsageError, match="preferred"):
+        judge_here(str, grading.store.comparisons())
+    for number in range(4):
+        question = f"How long is it, number {number}?"
+        log(grading, question, answer(f"a{number}", "GOOD answer.", path="rag"))
+        log(grading, question, answer(f"b{number}", "Some answer.", path="zero_shot"))
+        choice: Any = "first" if number else "second"
+        grading.compare(Comparison(first=f"a{number}", second=f"b{number}", grader="ann", choice=choice))
+    prefers = judge_here(
+        lambda asked: "A" if asked.index("GOOD") < asked.index("Some") else "B", grading.store.comparisons()
+    )
+    assert prefers["agrees"]["value"] == 0.75
 
 
 @pytest.mark.parametrize(
