@@ -71,7 +71,7 @@ def collate(windows: Sequence[Window]) -> tuple[Tensor, Tensor, Tensor]:
 def losses(network: ReaderNetwork, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
     """Span cross-entropy over the answerable windows, and answerability binary cross-entropy over all."""
     ids, attention, types = collate(windows)
-    start, end, answerable = network(ids, attention, types)
+    start, end, answerable = (logits.float() for logits in network(ids, attention, types))  # bf16 rounds losses
     target = torch.tensor([float(window.start >= 0) for window in windows])
     judged = functional.binary_cross_entropy_with_logits(answerable, target)
     rows = target.bool()

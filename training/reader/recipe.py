@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,7 +32,7 @@ class ReaderRecipe(Recipe):
     base: Path
     """The encoder, `local:all-minilm-l6-v2` or a folder: config.json, model.safetensors, tokenizer.json."""
     start: Path | None = None
-    """Folder of an earlier run whose weights this one begins with; without one it begins with those of `base`."""
+    """An earlier run, or a reader as it ships, whose weights this one begins with; without one those of `base`."""
     repeats: Repeats = Repeats()
     near_negatives: int = Field(default=2000, ge=0)
     perturbed: int = Field(default=2000, ge=0)
@@ -55,6 +55,8 @@ class ReaderRecipe(Recipe):
     """Threads inside each operation; 0 lets torch choose."""
     workers: int = Field(default=1, ge=1, le=64)
     """How many parts of a batch are worked on at once."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 is 1.8 times as fast on a processor with AVX512-BF16, slower on one without."""
 
 
 def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> ReaderRecipe:

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from graphs.errors import NotFoundError
 from training.reader.data import Mixture, Window, data_folder, data_sha256
 from training.reader.model import ReaderNetwork, losses
 from training.reader.recipe import ReaderRecipe
@@ -64,6 +66,8 @@ class _Run:
         self.recipe, self.network, self.mixture, self.report = recipe, network, mixture, report
         self.optimizer = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
         self.progress = Progress(began=time.time())
+        if recipe.precision == "bf16":  # the fused attention's backward is slow in bf16 on processors
+            network.encoder.set_attn_implementation("eager")
         self.recent: list[tuple[float, float, float]] = []
         self.passes = 0.0
         self.workers = ThreadPoolExecutor(recipe.workers)
@@ -107,7 +111,8 @@ class _Run:
         parameters = [value for value in self.network.parameters() if value.requires_grad]
 
         def one(part: Sequence[Window]) -> tuple[float, float, tuple[torch.Tensor, ...]]:
-            span, judged = losses(self.network, part)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.precision == "bf16"):  # each thread its own
+                span, judged = losses(self.network, part)
             return (
                 span.item(),
                 judged.item(),
@@ -202,13 +207,10 @@ class _Run:
         self.report(f"continuing at step {self.progress.step}")
 
     def _start(self) -> None:
-        if self.recipe.start is None:
+        start = self.recipe.start
+        if start is None:
             return
-        from safetensors.torch import load_file
-
-        saved = load_file(str(self.recipe.start / "checkpoint.safetensors"))
-        state = {name[7:]: value for name, value in saved.items() if name.startswith("weight/")}
-        self.network.load_state_dict(state, strict=False)
+        self.network.load_state_dict(_saved_weights(start), strict=False)
         self.report(f"beginning with the weights of {self.recipe.start}")
 
     def record(self) -> dict[str, Any]:
@@ -224,6 +226,20 @@ class _Run:
             "torch": torch.__version__,
             "python": platform.python_version(),
         }
+
+
+def _saved_weights(start: Path) -> dict[str, torch.Tensor]:
+    """The weights of a run's checkpoint, or, in a folder without one, of a reader as it ships."""
+    from safetensors.torch import load_file
+
+    checkpoint = start / "checkpoint.safetensors"
+    if checkpoint.is_file():
+        saved = load_file(str(checkpoint))
+        return {name[7:]: value for name, value in saved.items() if name.startswith("weight/")}
+    shards = sorted(start.glob("reader-*.safetensors"))
+    if not shards:
+        raise NotFoundError(f"{str(start)!r} holds no reader to start from.", "Name the folder of a finished run.")
+    return {name: value.float() for shard in shards for name, value in load_file(str(shard)).items()}
 
 
 def _groups(network: ReaderNetwork, decay: float) -> list[dict[str, Any]]:
