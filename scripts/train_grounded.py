@@ -55,7 +55,7 @@ def main() -> int:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """The whole way; the figures."""
     from assistant.config import load_settings
-    from assistant.models.folders import model_folder
+    from assistant.models.folders import base_folder
     from training.listeners import Bar
     from training.recipe import parse_sets
     from training.stages import load_recipe, train
@@ -73,12 +73,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     keys |= DRY if arguments.dry_run else {}
     recipe = load_recipe("grounded-qa", {**keys, **parse_sets(arguments.set)})
     trained = train(
-        recipe, resume=arguments.resume, listeners=[Bar(say)], resolve=lambda name: model_folder(name, settings)
+        recipe, resume=arguments.resume, listeners=[Bar(say)], resolve=lambda name: base_folder(name, settings)
     )
     size = (trained.folder / "adapter_model.safetensors").stat().st_size
     if size > MOST_BYTES:
         raise UsageError(f"The adapter has {size} bytes; {MOST_BYTES} may ship.", "Lower rank.")
-    base = model_folder(str(getattr(recipe, "base", "")), settings)
+    base = base_folder(str(getattr(recipe, "base", "")), settings)
     most = arguments.judge or (8 if arguments.dry_run else 0)
     figures = {"bytes": size, **judge(base, trained.folder, rows / "dev.jsonl", most), **trained.version.metrics}
     (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from assistant.cli.output import put, put_json, say
 from graphs.errors import ModelError
 
 if TYPE_CHECKING:
-    from assistant.config import Settings
+    pass
 
 
 def export(
@@ -36,12 +36,13 @@ def export(
 
     Example: crossroads export local:smollm2-135m-instruct --format gguf --quantize q8_0
     """
-    from assistant.models.folders import model_folder
+    from assistant.models.folders import adapter_base, base_folder, model_folder
     from training.export.export import TEXTS
     from training.export.export import export as run
 
     settings = settings_for(home, set_)
     source = model_folder(model, settings)
+    under = adapter_base(source)
     name = "-".join(part for part in (model.rpartition(":")[2].rpartition("/")[2], format_, quantize) if part)
     try:
         exported = run(
@@ -49,7 +50,7 @@ def export(
             out or Path("exports") / name.replace("@", "-"),
             format_,
             quantize,
-            base=_base(source, settings),
+            base=base_folder(under, settings) if under else None,
             texts=_texts(texts) or TEXTS,
             questions=questions,
             report=say,
@@ -65,20 +66,6 @@ def export(
     else:
         _tell(found)
     return 0
-
-
-def _base(source: Path, settings: Settings) -> Path | None:
-    """The folder of the base of an adapter."""
-    import json
-
-    from assistant.models.folders import model_folder
-
-    record, adapter = source / "training.json", source / "adapter_config.json"
-    if not adapter.is_file():
-        return None
-    named = json.loads(record.read_text(encoding="utf-8")).get("base", "") if record.is_file() else ""
-    named = named or json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    return model_folder(named, settings)
 
 
 def _texts(path: Path | None) -> list[str]:

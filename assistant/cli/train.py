@@ -35,7 +35,7 @@ def train(
 
     Example: crossroads train pretrain-tiny-gpt --set steps=200
     """
-    from assistant.models.folders import model_folder
+    from assistant.models.folders import base_folder
     from training.listeners import Bar, trackers
     from training.plot import save_plot
     from training.recipe import parse_sets
@@ -52,7 +52,7 @@ def train(
                 loaded,
                 resume=resume,
                 listeners=[bar, *trackers(track or [], loaded.folder, loaded.name)],
-                resolve=lambda name: model_folder(name, settings),
+                resolve=lambda name: base_folder(name, settings),
                 started=lambda run: _begin(run, started),
             )
     except Cancelled:

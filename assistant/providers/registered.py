@@ -64,54 +64,19 @@ def registered_chat(name: ModelName, settings: Settings) -> Any:
     return LocalChatModel(shared, name=name.full, system=_system(version), max_tokens=most)
 
 
-def base_folder(name: str, settings: Settings) -> Path:
-    """A Hugging Face folder of the model called `name`: what training starts from. Fetches and converts, once.
-
-    Raises `NotFoundError` and `ModelError`.
-    """
-    from assistant.engines.loading import engine_folder, prepare
-    from assistant.models import CATALOGUE, ensure
-
-    if Path(name.removeprefix("hf:")).is_dir():
-        return Path(name.removeprefix("hf:"))
-    parsed = parse(name)
-    if parsed.provider == "hf":
-        return _from_hub(parsed)
-    if parsed.provider != "local":
-        cure = "Name a local model, such as local:smollm2-135m-instruct, or a folder."
-        raise ModelError(f"{name!r} has no weights here to train or to adapt.", cure)
-    if parsed.model in CATALOGUE:
-        folder = ensure(parsed.model, settings)
-        file = next(iter(sorted(folder.glob("*.gguf"))), None)
-        if file is None:
-            return folder
-        prepare(file, settings, "transformers")
-        return engine_folder(file, settings) / "transformers"
-    version = version_of(parsed, settings)
-    return _merged(version, settings) if version.kind == "adapter" else _folder(version, settings)
-
-
 def _opener(version: ModelVersion, folder: Path, settings: Settings) -> Callable[[], Loaded]:
     from assistant.engines.loading import load_folder, load_gguf
+    from assistant.models.folders import base_folder
 
     def load() -> Loaded:
         if version.kind == "adapter":
-            return load_folder(str(_merged(version, settings)), settings)
+            return load_folder(str(base_folder(f"local:{version.name}@{version.version}", settings)), settings)
         files = sorted(folder.glob("*.gguf"))
         if len(files) > 1:
             raise ModelError(f"{str(folder)!r} holds {len(files)} GGUF files; one is needed.", "Remove the others.")
         return load_gguf(files[0], settings) if files else load_folder(str(folder), settings)
 
     return load
-
-
-def _merged(version: ModelVersion, settings: Settings) -> Path:
-    from assistant.engines.adapters import merge_adapter
-    from training.registry import content_sha256
-
-    base = base_folder(version.base, settings)
-    digest = f"{version.base}:{content_sha256(version.files)}"
-    return merge_adapter(base, _folder(version, settings), digest, settings)
 
 
 def _folder(version: ModelVersion, settings: Settings) -> Path:
@@ -126,17 +91,6 @@ def _system(version: ModelVersion) -> str:
 
     entry = CATALOGUE.get(version.base.removeprefix("local:"))
     return entry.system if entry else ""
-
-
-def _from_hub(name: ModelName) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name.model))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ModelError(f"{name.full} cannot be fetched: {first}", "Name a folder of this computer.") from error
 
 
 def _unknown(model: str, registered: list[str]) -> NotFoundError:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from assistant.config import Settings, load_settings
+from assistant.models.folders import base_folder, model_folder
 from assistant.providers import chat_model
-from assistant.providers.registered import base_folder
 from assistant.resources import Resources
-from graphs.errors import ModelError, NotFoundError
+from graphs.errors import ModelError, NotFoundError, UsageError
 from tests.assistant.tiny_models import tiny_folder
 from training.registry import ModelVersion, Registry
 
@@ -116,7 +116,7 @@ def test_an_adapter_on_a_base_without_weights_here_is_refused(
     settings: Settings, registry: Registry, adapter: Path
 ) -> None:
     registry.add(adapter, a_version("adapter", base="fake:echo"))
-    with pytest.raises(ModelError, match="fake:echo"):
+    with pytest.raises(UsageError, match="fake:echo"):
         chat_model("local:house@1", settings).invoke("Hello")
 
 
@@ -131,3 +131,17 @@ def test_what_cannot_chat_and_what_is_not_live_says_what_to_do(settings: Setting
         chat_model("local:house@1", settings)
     with pytest.raises(NotFoundError, match="not known"):
         chat_model("local:nonesuch", settings)
+
+
+def test_training_on_an_adapter_begins_with_the_merged_weights(
+    settings: Settings, registry: Registry, tiny: Path, adapter: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    registry.add(adapter, a_version("adapter", base=f"hf:{tiny}"))
+    assert (model_folder("local:house@1", settings) / "adapter_config.json").is_file()
+    assert base_folder(str(tiny), settings) == tiny
+    before = load_file(tiny / "model.safetensors")
+    after = load_file(base_folder("local:house@1", settings) / "model.safetensors")
+    changed = [name for name in before if name in after and not before[name].equal(after[name].to(before[name].dtype))]
+    assert any("proj" in name for name in changed)
