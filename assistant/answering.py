@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from assistant.config import Models
+from assistant.improving.arms import choose
 from assistant.records import Request
 from graphs.answer import Passage
 from graphs.errors import StoreError
@@ -28,12 +29,14 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
     from graphs.context import Context
 
     resources, models = assistant.resources, assistant.settings.models
-    name = request.model or models.chat
+    choice = None if request.model else choose(assistant.settings, _conversation(request))
+    name = choice.name if choice else request.model
     notices: list[str] = []
     corpus, retriever = _corpus(assistant, request, notices)
     return Context(
-        chat=resources.chat(name).get(),
+        chat=resources.chat(name, choice.arm if choice else "").get(),
         model_name=name,
+        arm=choice.arm if choice else "",
         corpus=corpus,
         checker=resources.checker.get(),
         encoder=resources.embeddings.get(),
@@ -58,6 +61,12 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         notices=notices,
         cancel=cancel,
     )
+
+
+def _conversation(request: Request) -> str:
+    """What says that two turns are of one conversation: its id, else how it began."""
+    began = next((message.content for message in request.history or [] if message.role == "user"), request.question)
+    return request.thread_id or began
 
 
 def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple[Corpus, BaseRetriever | None]:

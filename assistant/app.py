@@ -18,6 +18,7 @@ from assistant.examples import Examples
 from assistant.facts import Facts
 from assistant.feedback import Feedback
 from assistant.grades.grading import Grading
+from assistant.improving.watch import Watch
 from assistant.knowledge.catalogue import Catalogue
 from assistant.records import Consent, Request, Vote
 from assistant.resources import Lazy, Progress, Resources
@@ -60,6 +61,7 @@ class Assistant:
         self.resources = resources
         self.threads = Threads(engine, saver, private_folder(settings.home, "run"))
         self.feedback = Feedback(engine)
+        self.watch = Watch(engine, settings)
         self.grading = Grading(engine, settings, self.feedback)
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
@@ -125,6 +127,7 @@ class Assistant:
     def vote(self, vote: Vote, answer: Answer, question: str) -> Vote:
         """Keep a vote; a good answer becomes a worked example, a bad one stops being one."""
         stored = self.feedback.record(vote, answer, question)
+        self.watch.voted(answer.answer_id, vote.vote)
         try:
             if vote.vote == "up":
                 self.examples.learn(question, answer, "vote")
@@ -245,6 +248,7 @@ class Assistant:
         """A turn of a stored conversation. Its rows are written before it begins."""
         replaces = self.threads.from_question_on(request.thread_id, request.replace) if request.replace else []
         thread_id = request.thread_id or self.threads.create(request.question)
+        request = request.model_copy(update={"thread_id": thread_id})  # which model answers depends on it
         release = self.threads.take(thread_id)
         question_id = uuid.uuid4().hex
         try:
@@ -322,6 +326,7 @@ class Assistant:
         answer = answer.model_copy(update={"thread_id": thread_id})
         if not answer.pending:  # a turn that waits for consent keeps its steps, to go on from them
             self.threads.finish(question_id, answer)
+            self.watch.saw(answer)
         return answer
 
     def _loose_run(self, request: Request, cancel: threading.Event) -> TurnRun:

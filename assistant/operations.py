@@ -312,8 +312,15 @@ def _at_once(work: Callable[[Assistant, Arguments], Any]) -> Operation:
     return operation
 
 
+def _lineage(assistant: Assistant, arguments: Arguments) -> Any:
+    from assistant.improving.lineage import SHOWN_ROWS, lineage
+
+    return lineage(assistant, str(arguments["answer_id"]), int(arguments.get("rows", SHOWN_ROWS)))
+
+
 OPERATIONS: dict[str, Operation] = {
     **{name: _at_once(work) for name, work in GRADING.items()},
+    "lineage": _at_once(_lineage),
     "data/build-grounded": build_grounded,
     "data/build-preferences": build_preferences,
     "ask": ask,

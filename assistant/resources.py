@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from assistant.config import Settings
+from assistant.improving.arms import live_name
 from graphs.errors import CrossroadsError
 
 if TYPE_CHECKING:
@@ -97,19 +98,20 @@ class Resources:
         self.router: Lazy[Router | None] = Lazy(self._load_router)
         self.reader: Lazy[Reader | None] = Lazy(self._load_reader)
 
-    def chat(self, name: str) -> Lazy[BaseChatModel]:
+    def chat(self, name: str, arm: str = "") -> Lazy[BaseChatModel]:
         """The chat model of that name, loaded by the first use of what is returned.
 
         Of a registered model it is the version that is live now. When another went live the old one is let go; turns
-        that use it hold it until they end.
+        that use it hold it until they end. So it is with another model on the same `arm` of a trial.
         """
         from assistant.providers.registered import current
 
-        version = current(name, self.settings)
+        version, slot = current(name, self.settings), arm or name
         with self._lock:
-            if self._versions.get(name) != version:
-                self._chats.pop(self._versions.get(name, ""), None)
-                self._versions[name] = version
+            if (before := self._versions.get(slot)) != version:
+                self._versions[slot] = version
+                if before and before not in self._versions.values():
+                    self._chats.pop(before, None)
             if version not in self._chats:
                 self._chats[version] = Lazy(lambda: self._load_chat(version))
             return self._chats[version]
@@ -122,7 +124,8 @@ class Resources:
 
     def _chat_parts(self) -> dict[str, Lazy[Any]]:
         models = self.settings.models
-        return {f"chat model {name}": self.chat(name) for name in (models.chat, models.tuned) if name}
+        found = {f"chat model {models.chat}": self.chat(live_name(self.settings), "live")}
+        return found | ({f"chat model {models.tuned}": self.chat(models.tuned)} if models.tuned else {})
 
     def warm(self) -> None:
         """Load everything, chat models beside the rest; returns when all is there or could not be had.

@@ -224,5 +224,8 @@ class Answer(Record):
     """What was tried, in order: a query rewritten, a path left for the next, a sentence taken back."""
     partial: bool = False
     """True where the budget for the answer was used up before it was done; `notices` says which part of it."""
+    arm: Literal["", "live", "canary"] = ""
+    """`canary` where a candidate on trial answered, `live` where the model in use did; empty for a model asked for by
+    name, a tool or a calculation."""
     pending: list[Approval] = []
     """What waits for a person's consent before the turn goes on; empty in every finished answer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
@@ -139,6 +139,8 @@ class Context:
     corpus: Corpus
     checker: Checker
     encoder: Encoder
+    arm: Literal["", "live", "canary"] = ""
+    """On which side of a trial the chat model is; empty for one that was asked for by name."""
     retriever: BaseRetriever | None = None
     """None where the collection is empty or the store is out of reach (then `notices` says so)."""
     tables: Tables | None = None

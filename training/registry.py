@@ -150,7 +150,7 @@ class Registry:
                 self._point(name, Live(version=version, before=before, history=[*pointer.history, step]))
         return self.show(name, version)
 
-    def rollback(self, name: str) -> ModelVersion:
+    def rollback(self, name: str, why: str = "") -> ModelVersion:
         """Make the version live that was live before this one; this one is retired."""
         with self._locked():
             pointer = self._pointer(name)
@@ -159,9 +159,23 @@ class Registry:
             *before, last = pointer.before
             verdict = self.show(name, last).gate
             said = verdict.verdict if verdict else "none"
-            step = Promotion(version=last, when=_now(), verdict=said, rollback=True)
+            step = Promotion(version=last, when=_now(), verdict=said, rollback=True, why=why)
             self._point(name, Live(version=last, before=before, history=[*pointer.history, step]))
         return self.show(name, last)
+
+    def withdraw(self, name: str, why: str = "") -> ModelVersion:
+        """Retire the live version with none in its place: the model it stood in for answers again. Returns it."""
+        with self._locked():
+            pointer = self._pointer(name)
+            if not pointer.version:
+                raise UsageError(f"{name!r} has no live version.", "See `crossroads models show NAME`.")
+            step = Promotion(version="", when=_now(), verdict="none", rollback=True, why=why)
+            self._point(name, Live(history=[*pointer.history, step]))
+        return self.show(name, pointer.version)
+
+    def earlier(self, name: str) -> tuple[str, ...]:
+        """The versions a rollback can bring back, the latest last."""
+        return tuple(self._pointer(name).before)
 
     def history(self, name: str) -> tuple[Promotion, ...]:
         """Every time a version of this name went live, the first one first."""
@@ -241,9 +255,10 @@ class Registry:
             raise StorageError(f"{path!r} is damaged: {error}.", "Delete it and promote a version again.") from error
 
     def _point(self, name: str, live: Live) -> None:
-        previous = self._pointer(name).version
-        if previous and previous != live.version and self._path(name, previous).is_dir():
-            (self._path(name, previous) / _RETIRED).touch()
+        before = self._pointer(name)
+        for previous in {before.version, *before.before} - {live.version, *live.before, ""}:
+            if self._path(name, previous).is_dir():
+                (self._path(name, previous) / _RETIRED).touch()
         write_whole(self._path(name) / _LIVE, live.model_dump_json(indent=1))
 
     def _unknown(self, name: str, version: str) -> NotFoundError:

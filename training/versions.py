@@ -41,12 +41,15 @@ class Promotion(Record):
     """One time a version went live: let through by the gate, or by a person who said why."""
 
     version: str
+    """Empty where the live one was withdrawn and none took its place."""
     when: str
     verdict: Verdict
     run: str = ""
     override: str = ""
     """Why it went live without a passing gate; empty where the gate passed it."""
     rollback: bool = False
+    why: str = ""
+    """Why it was rolled back, where somebody or the watch over live signals said so."""
 
 
 class ModelVersion(Record):

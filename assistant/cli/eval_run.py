@@ -48,7 +48,7 @@ def run(
     if bool(suite) == bool(from_):
         raise UsageError("A suite or --from RUN is needed, not both.", "Write crossroads eval run smoke.")
     settings_for(home, set_)  # first: `.env` may say where the public data is
-    chosen, dataset, places = _recorded(from_) if from_ else _read(suite, limit)
+    chosen, dataset, places = _recorded(from_) if from_ else read_suite(suite, limit)
     chosen = _changed(chosen, path, model, repeats)
     from eval.runner import check_samples
 
@@ -99,7 +99,8 @@ def summary_of(record: RunRecord, folder: Path) -> dict[str, Any]:
     }
 
 
-def _read(name: str, limit: int | None) -> tuple[Suite, Dataset, Any]:
+def read_suite(name: str, limit: int | None = None) -> tuple[Suite, Dataset, Any]:
+    """A suite by name or file, its samples, and where its data lies. Raises `UsageError`."""
     from assistant.documentation import find_documentation
     from eval.dataset import Places, load_dataset
     from eval.suite import find_suite, load_suite

@@ -22,8 +22,10 @@ from assistant.cli import (
     examples,
     export,
     grades,
+    improve,
     ingest,
     knowledge,
+    lineage,
     memory,
     models,
     prompts,
@@ -82,6 +84,8 @@ app.add_typer(routing.app, name="routing")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(evaluate.app, name="eval")
 app.command("train")(train.train)
+app.command("improve")(improve.improve)
+app.command("lineage")(lineage.lineage)
 app.command("advise")(advise.advise)
 app.command("export")(export.export)
 app.add_typer(build.app, name="data")

@@ -124,13 +124,61 @@ def promote(
 
 
 @app.command("rollback")
-def rollback(name: Name, home: Home = None, set_: Set = None, as_json: Json = False) -> int:
-    """Make the version live that was live before.
+def rollback(
+    name: Name,
+    why: Annotated[str, typer.Option(help="Kept in the history.", show_default=False)] = "",
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Make the version live that was live before; of an improved model with none before it, what it was trained from.
 
     Example: crossroads models rollback support-lora
     """
-    back = _registry(settings_for(home, set_)).rollback(name)
-    return _tell(back.model_dump(mode="json"), f"{name} {back.version} is live again", as_json)
+    from assistant.improving.watch import take_back
+
+    settings = settings_for(home, set_)
+    back = take_back(_registry(settings), name, why, stands_in=name == settings.improve.name)
+    line = f"{name} {back.version} is live again" if back.state == "live" else f"{back.base} answers again"
+    return _tell(back.model_dump(mode="json"), line, as_json)
+
+
+@app.command("canary")
+def canary(
+    name: Name,
+    version: Annotated[
+        str, typer.Argument(help="The candidate; without it the trial is shown.", show_default=False)
+    ] = "",
+    share: Annotated[
+        float | None, typer.Option(help="Of the conversations; else improve.canary.", show_default=False)
+    ] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="End the trial under way.")] = False,
+    home: Home = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> int:
+    """Try a candidate on a share of the conversations; the watch halts it where votes or grounding get worse.
+
+    Example: crossroads models canary improved 3 --share 0.1
+    """
+    from assistant.database import open_database
+    from assistant.improving.watch import Watch
+    from training.canary import Canaries
+
+    settings = settings_for(home, set_)
+    trials = Canaries(settings.home / "models")
+    if stop:
+        trials.stop(name, "stopped by a person")
+    elif version:
+        trials.start(name, version, settings.improve.canary if share is None else share)
+    watch = Watch(engine := open_database(settings), settings)
+    seen = [comparison.as_json() for comparison in watch.compare()]
+    engine.dispose()
+    now = trials.current(name)
+    told = {"trial": now.model_dump(mode="json") if now else None, "signals": seen}
+    told["history"] = [trial.model_dump(mode="json") for trial in trials.history(name)]
+    line = f"{name} {now.version} answers {now.share:.0%} of the conversations" if now else f"{name} is not being tried"
+    return _tell(told, "\n".join([line, *(one["text"] for one in seen)]), as_json)
 
 
 @app.command("card")

@@ -75,6 +75,11 @@ class Grading:
             raise UsageError("These two answers are to different questions.", "Compare answers to one question.")
         return self.store.compare(comparison, first, second)
 
+    def latest(self, grader: str = "") -> Grade | None:
+        """This grader's last grade with scores."""
+        mine = [g for g, _ in self.store.current() if g.grader == self.grader(grader) and g.outcome == "graded"]
+        return mine[-1] if mine else None
+
     def mark_gold(self, answer_id: str, grader: str = "", by: str = "", counts: bool = True) -> Gold:
         """Fix a grader's grade of an answer as the right one, or let go of it. Raises `NotFoundError`, `UsageError`."""
         wanted = self.grader(grader)

@@ -28,11 +28,13 @@ def build_application(assistant: Assistant, token: str, *, page: bool = True) ->
     app.include_router(own_router(assistant))
     if page:
         from assistant.http.documents import documents_router
+        from assistant.http.lineage_page import lineage_router
         from assistant.http.run_page import runs_router
         from assistant.ui import mount
 
         app.include_router(documents_router(assistant))
         app.include_router(runs_router(assistant))
+        app.include_router(lineage_router(assistant))
         app = mount(app, assistant)
     serve = assistant.settings.serve
     app.add_middleware(Guard, loopback=is_loopback(serve.host), api_key=serve.api_key, token=token)

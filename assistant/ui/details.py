@@ -108,11 +108,14 @@ def _facts(answer: Answer) -> str:
     facts.append(("Cost", money(answer.usage.cost_usd)))
     if answer.prompt is not None:
         facts.append(("Prompt", f"{answer.prompt.name} {answer.prompt.version} ({answer.prompt.sha256[:12]})"))
+    facts.append(("Trial", "answered by a candidate on trial" if answer.arm == "canary" else ""))
     facts.append(("Answer", answer.answer_id))
     more = (
         f'<p><a href="runs/{safe(answer.thread_id)}" target="_blank">Every step, with prompts</a></p>'
         if answer.thread_id
         else ""
     )
+    if answer.answer_id:
+        more += f'<p><a href="lineage/{safe(answer.answer_id)}" target="_blank">Where it comes from</a></p>'
     rows = "".join(f"<dt>{name}</dt><dd dir='auto'>{safe(value)}</dd>" for name, value in facts if value)
     return f"<h4>Record</h4><dl>{rows}</dl>{more}"

@@ -221,10 +221,12 @@ def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     if cut:
         told = f"This answer is partial: its budget of {cut} was used up."
         part = {**part, "partial": True}
+    model = draft.get("model", runtime.context.model_name)
     answer = Answer(
         **part,
         route=RouteDecision(**state["decision"]),
-        model=draft.get("model", runtime.context.model_name),
+        model=model,
+        arm=runtime.context.arm if model == runtime.context.model_name else "",
         usage=Usage(**draft.get("usage", {})),
         timing=Timing(**timing),
         answer_id=state["answer_id"],

@@ -177,7 +177,11 @@ class FakeResources(Resources):
 
 def open_fake(home: Path, texts: Sequence[str] = (WARRANTY,), chat: str = "fake:reader", **settings: Any) -> Assistant:
     """An assistant with those documents in a home of its own."""
-    made = Settings(home=home, models={"chat": chat, "embedding": "fake:words"}, **settings)
+    return open_fake_with(Settings(home=home, models={"chat": chat, "embedding": "fake:words"}, **settings), texts)
+
+
+def open_fake_with(made: Settings, texts: Sequence[str] = ()) -> Assistant:
+    """The same with settings of one's own."""
     resources = FakeResources(made, ListKnowledge(texts))
     assistant = Assistant(made, resources, open_database(made), open_saver(made))
     assistant.catalogue = resources._list  # type: ignore[assignment]

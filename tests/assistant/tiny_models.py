@@ -33,7 +33,7 @@ def byte_codec(context: int = 512, template: str = TEMPLATE) -> Codec:
     return Codec(tokenizer, facts)
 
 
-def tiny_folder(folder: Path, family: str = "llama") -> Path:
+def tiny_folder(folder: Path, family: str = "llama", context: int = 512) -> Path:
     """A Hugging Face folder with a randomly initialised model of that family: llama or falcon."""
     import torch
     from transformers import FalconConfig, FalconForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -43,7 +43,9 @@ def tiny_folder(folder: Path, family: str = "llama") -> Path:
     common = {"vocab_size": 260, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
     ends = {"eos_token_id": tokenizer.eos_token_id, "bos_token_id": None, "pad_token_id": None}
     if family == "llama":
-        config = LlamaConfig(**common, **ends, intermediate_size=64, num_key_value_heads=2, max_position_embeddings=512)
+        config = LlamaConfig(
+            **common, **ends, intermediate_size=64, num_key_value_heads=2, max_position_embeddings=context
+        )
         model: Any = LlamaForCausalLM(config)
     else:
         model = FalconForCausalLM(FalconConfig(**common, **ends, new_decoder_architecture=False, alibi=False))

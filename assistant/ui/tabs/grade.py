@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from assistant.grades.graders import Weighing
 from assistant.grades.operations import GRADING
 from assistant.grades.rubric import Criterion
 from assistant.grades.types import Item, Logged
+from assistant.grades.words import CHECKER_WORDS, share_words
 from assistant.ui import evidence, turns
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.tabs.tab import Tab
 from assistant.ui.words import text as safe
-from graphs.errors import CrossroadsError
+from graphs.errors import CrossroadsError, UsageError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
@@ -52,11 +54,19 @@ class Chosen(BaseModel):
     choice: str
 
 
+class Weighed(BaseModel):
+    """How much a grader is to count, and why."""
+
+    grader: str
+    weight: float
+    reason: str = ""
+
+
 def fragment(assistant: Assistant, query: Mapping[str, str]) -> str:
     """The next answer to grade, or the next pair; and how far grading has come."""
     switch = _switch("pairs" in query)
     body = _pair(assistant) if "pairs" in query else _single(assistant)
-    return f"{STYLE}{switch}{body}"
+    return f"{STYLE}{switch}{body}{_people(assistant.grading.summary(), assistant.grading.graders.history())}"
 
 
 def routes(router: APIRouter, assistant: Assistant) -> None:
@@ -71,6 +81,19 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
     def undo() -> Any:
         """Take back the last grade."""
         return _done(assistant, "grades/undo", {})
+
+    @router.post("/gold", dependencies=[Depends(from_our_page)])
+    def gold() -> Any:
+        """Fix this grader's last grade as the right one."""
+        mine = assistant.grading.latest()
+        if mine is None:
+            return refused(UsageError("Nothing is graded yet.", "Grade an answer first."))
+        return _done(assistant, "grades/gold", {"answer_id": mine.answer_id, "grader": mine.grader})
+
+    @router.post("/weigh", dependencies=[Depends(from_our_page)])
+    def weigh(weighed: Weighed) -> Any:
+        """Say how much a grader counts."""
+        return _done(assistant, "grades/weigh", weighed.model_dump())
 
     @router.post("/compare", dependencies=[Depends(from_our_page)])
     def compare(chosen: Chosen) -> Any:
@@ -193,6 +216,43 @@ def _pair(assistant: Assistant) -> str:
 
 def _blind(name: str, one: Logged) -> str:
     return f'<section class="panel" aria-label="{name} answer"><h3>{name}</h3>{turns.bare(one.answer)}</section>'
+
+
+def _people(summary: Mapping[str, Any], history: Sequence[Weighing]) -> str:
+    """Graders beside gold and beside each other, what each counts and why; and the checker beside them all."""
+    if not summary["graders"]:
+        return ""
+    reasons = {one.grader: one.reason for one in history}
+    rows = "".join(_person(name, count, summary, reasons) for name, count in sorted(summary["graders"].items()))
+    checker = "".join(
+        f"<li>{words}: {share_words(*(summary['checker'][name][part] for part in ('value', 'low', 'high', 'n')))}</li>"
+        for name, words in CHECKER_WORDS.items()
+    )
+    return (
+        '<details class="people"><summary>Graders, gold and how far the checker can be trusted</summary>'
+        '<div class="table-wrap"><table><thead><tr><th>Grader</th><th class="num">Grades</th><th>Agrees with gold</th>'
+        f"<th>Counts</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<p class="row">{summary["gold"]} answers have a gold grade. '
+        '<button type="button" class="button" data-do="gold">Make my last grade gold</button></p>'
+        f"<h3>The checker of sources beside the experts</h3><ul>{checker}</ul></details>"
+    )
+
+
+def _person(name: str, count: int, summary: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
+    gold = summary["against_gold"].get(name)
+    near = share_words(gold["agrees"], gold["low"], gold["high"], gold["items"]) if gold else "no gold answer yet"
+    weight = summary["weights"].get(name, 1.0)
+    said = "in full" if weight == 1 else "not" if weight == 0 else f"{weight:.0%}"
+    why = f": {safe(reasons[name])}" if weight != 1 and reasons.get(name) else ""
+    other, words = (0, "Leave out") if weight else (1, "Take in again")
+    button = (
+        f'<button type="button" class="quiet" data-do="weigh" data-grader="{safe(name)}" data-weight="{other}">'
+        f"{words}</button>"
+    )
+    return (
+        f'<tr><td dir="auto">{safe(name)}</td><td class="num">{count}</td><td>{near}</td><td>{said}{why}</td>'
+        f"<td>{button}</td></tr>"
+    )
 
 
 def _sides(strengths: list[dict[str, Any]]) -> str:

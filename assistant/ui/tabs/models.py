@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from assistant.improving.watch import take_back
 from assistant.ui.ours import from_our_page, refused
+from assistant.ui.tabs import improving
 from assistant.ui.tabs.tab import Tab
 from graphs.errors import CrossroadsError
-from training.registry import ModelVersion, Registry, why_not
+from training.registry import ModelVersion, Promotion, Registry, why_not
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
@@ -34,17 +36,20 @@ def fragment(assistant: Assistant, query: Mapping[str, str]) -> str:
     """Every model's versions; with `model` and `version` one version's card."""
     registry = _registry(assistant)
     if query.get("model"):
-        return f'{STYLE}<div class="models">{_card(registry, query["model"], query.get("version", ""))}</div>'
+        drawn = _lineage(assistant, registry.show(query["model"], query.get("version", "")))
+        return f'{STYLE}<div class="models">{_card(registry, query["model"], query.get("version", ""), drawn)}</div>'
+    cycle = improving.panel(assistant)
     names = registry.names()
     if not names:
         said = "No model has been trained here yet. What a run under Training makes stands here."
-        return f'{STYLE}<div class="models"><p class="faint">{said}</p></div>'
-    return f'{STYLE}<div class="models">{"".join(_model(registry, name) for name in names)}</div>'
+        return f'{STYLE}<div class="models">{cycle}<p class="faint">{said}</p></div>'
+    return f'{STYLE}<div class="models">{cycle}{"".join(_model(assistant, registry, name) for name in names)}</div>'
 
 
 def routes(router: APIRouter, assistant: Assistant) -> None:
     """Promote and roll back."""
     registry = _registry(assistant)
+    improving.routes(router, assistant)
 
     @router.post("/promote", dependencies=[Depends(from_our_page)])
     def promote(named: Named) -> Any:
@@ -58,7 +63,9 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
     def rollback(named: Named) -> Any:
         """Bring the version back that was live before."""
         try:
-            return {"version": registry.rollback(named.name).version}
+            stands_in = named.name == assistant.settings.improve.name
+            back = take_back(registry, named.name, "by a person on the page", stands_in=stands_in)
+            return {"version": back.version if back.state == "live" else back.base}
         except CrossroadsError as error:
             return refused(error)
 
@@ -67,23 +74,24 @@ def _registry(assistant: Assistant) -> Registry:
     return Registry(assistant.settings.home / "models")
 
 
-def _model(registry: Registry, name: str) -> str:
+def _model(assistant: Assistant, registry: Registry, name: str) -> str:
     versions = sorted(registry.list(name), key=lambda version: version.created, reverse=True)
-    back = any(version.state == "retired" for version in versions) and any(v.state == "live" for v in versions)
+    stands_in = name == assistant.settings.improve.name
+    back = (stands_in or bool(registry.earlier(name))) and any(v.state == "live" for v in versions)
     button = (
         f'<button type="button" class="button" data-do="rollback" data-name="{escape(name)}">Roll back</button>'
         if back
         else ""
     )
     head = "<tr><th>Version</th><th>State</th><th>Kind</th><th>Figures</th><th>Gate</th><th></th></tr>"
-    rows = "".join(_line(version) for version in versions)
+    rows = "".join(_line(version, improving.action(version, assistant)) for version in versions)
     return (
         f'<section><div class="row"><h2>{escape(name)}</h2>{button}</div>'
         f'<div class="table-wrap"><table>{head}{rows}</table></div></section>'
     )
 
 
-def _line(version: ModelVersion) -> str:
+def _line(version: ModelVersion, tried: str) -> str:
     name, number = escape(version.name), escape(version.version)
     why = why_not(version)
     if version.state == "live":
@@ -102,7 +110,7 @@ def _line(version: ModelVersion) -> str:
     return (
         f'<tr{mark}><td><a href="./?tab={NAME}&amp;model={name}&amp;version={number}">{number}</a></td>'
         f"<td>{version.state}</td><td>{escape(version.kind)}</td><td>{_figures(version.metrics)}</td>"
-        f"<td>{gate}</td><td>{action}</td></tr>"
+        f"<td>{gate}</td><td>{action}{tried}</td></tr>"
     )
 
 
@@ -121,19 +129,34 @@ def _figures(metrics: Mapping[str, float]) -> str:
     return escape(", ".join(f"{name} {value:.4g}" for name, value in [*metrics.items()][:2]))
 
 
-def _card(registry: Registry, name: str, number: str) -> str:
+def _lineage(assistant: Assistant, version: ModelVersion) -> str:
+    """The graph of what stands behind a version, and the same in words."""
+    from assistant.http.lineage_page import graph, sections
+    from assistant.improving.lineage import of_model
+
+    found = of_model(assistant, f"local:{version.name}@{version.version}")
+    details = f"<details><summary>The same in words</summary>{sections(found)}</details>"
+    return f"<h2>Where it comes from</h2>{graph(found)}{details}"
+
+
+def _card(registry: Registry, name: str, number: str, drawn: str) -> str:
     from training.card import card
 
     version = registry.show(name, number)
     body = card(version).split("---\n", 2)[-1].strip()
-    history = "".join(
-        f"<li>{escape(step.when)}: version {escape(step.version)} went live, "
-        f"{'rolled back to' if step.rollback else 'gate ' + step.verdict}"
-        f"{': ' + escape(step.override) if step.override else ''}</li>"
-        for step in registry.history(name)
-    )
+    history = "".join(f"<li>{escape(step.when)}: {_went(step)}</li>" for step in registry.history(name))
     told = f"<h2>When what went live</h2><ul>{history}</ul>" if history else ""
-    return f'<p><a href="./?tab={NAME}">All models</a></p><pre class="card">{escape(body)}</pre>{told}'
+    top = f'<p><a href="./?tab={NAME}">All models</a></p>{drawn}'
+    return f'{top}<h2>Card</h2><pre class="card">{escape(body)}</pre>{told}'
+
+
+def _went(step: Promotion) -> str:
+    said = step.override or step.why
+    why = f": {escape(said)}" if said else ""
+    if not step.version:
+        return f"withdrawn, what it was trained from answers again{why}"
+    how = "rolled back to" if step.rollback else f"gate {step.verdict}"
+    return f"version {escape(step.version)} went live, {how}{why}"
 
 
 TAB = Tab(NAME, "Models", fragment, routes)

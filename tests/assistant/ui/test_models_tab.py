@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 
+from assistant.config import Settings
+from assistant.database import open_database
+from assistant.improving.watch import Watch
 from assistant.training_runs import Trainings, recipes
 from assistant.ui.tabs import models, training
 from graphs.errors import NotFoundError, UsageError
@@ -20,8 +24,11 @@ OURS = {"x-crossroads": "page"}
 
 
 @pytest.fixture
-def assistant(tmp_path: Path) -> Any:
-    return SimpleNamespace(settings=SimpleNamespace(home=tmp_path / "home"))
+def assistant(tmp_path: Path) -> Iterator[Any]:
+    settings = Settings(home=tmp_path / "home")
+    engine = open_database(settings)
+    yield SimpleNamespace(settings=settings, watch=Watch(engine, settings), grading=None)
+    engine.dispose()
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ export const actions = {
   cannot: () => keep("unknown"),
   skip: () => keep("skipped"),
   undo: () => change("ui/tabs/grade/undo", {}, "taken back"),
+  gold: () => change("ui/tabs/grade/gold", {}, "it is gold now"),
+  weigh: ({ dataset }) => weigh(dataset.grader, Number(dataset.weight)),
   choose: (button) => choose(button.dataset.choice),
 };
 
@@ -91,6 +93,11 @@ async function keep(outcome) {
   const seconds = (Date.now() - began) / 1000;
   const body = { answer_id: form().dataset.answer, outcome, ...typed(), seconds };
   if (await change("ui/tabs/grade/grade", body, "kept")) localStorage.removeItem(key);
+}
+
+function weigh(grader, weight) {
+  const reason = weight ? "" : prompt(`Why should the grades of ${grader} not count? Everybody sees the reason.`)?.trim();
+  if (weight || reason) change("ui/tabs/grade/weigh", { grader, weight, reason }, "noted");
 }
 
 function choose(choice) {
