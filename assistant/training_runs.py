@@ -1,9 +1,14 @@
-"""Training started from the page: one run at a time, in a process of its own, watched through its log."""
+"""Training started from the page: one run at a time, in a process of its own, watched through its log.
+
+`started.json` in a run's folder says which process it is: a service that was started anew knows the run, shows it and
+stops it as the one that began it would.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,10 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from graphs.errors import BusyError, NotFoundError, UsageError
 from training.plot import curves
 from training.recipe import RECIPES, find_recipe, read_values
+from training.registry import write_whole
 from training.run import read_events
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,7 @@ class Trainings:
 
     def __init__(self, home: Path) -> None:
         self._home, self._folder = home, home / "runs"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._name = ""
+        self._children: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
 
     def start(self, recipe: str, keys: str, resume: bool = False) -> str:
@@ -77,35 +86,50 @@ class Trainings:
         Raises `BusyError` where one is at work, `UsageError` and `SettingsError` for what is wrong with recipe or keys.
         """
         with self._lock:
-            if self.running():
-                raise BusyError(f"The run {self._name!r} is at work.", "Wait for it, or stop it.")
+            if at_work := self.running():
+                raise BusyError(f"The run {at_work!r} is at work.", "Wait for it, or stop it.")
             sets = _sets(keys)
             recipe_text(recipe)
-            name = (
-                str(read_values(find_recipe(recipe), {}).get("name", recipe)) if not sets.get("name") else sets["name"]
-            )
+            name = sets.get("name") or str(read_values(find_recipe(recipe), {}).get("name", recipe))
+            if not _NAME.fullmatch(name):
+                raise UsageError(f"A run cannot be called {name!r}.", "Take small letters, digits, dots and dashes.")
             folder = self._folder / name
             command = [sys.executable, "-m", "assistant", "train", recipe, "--json", "--set", f"out={folder}"]
             command += [part for key, value in sets.items() if key != "out" for part in ("--set", f"{key}={value}")]
             if resume or (folder / "config.json").is_file():
                 command.append("--resume")
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "started.json").write_text(json.dumps({"recipe": recipe, "keys": keys}), encoding="utf-8")
             with (folder / "output.txt").open("wb") as output:
                 environment = {**os.environ, "CROSSROADS_HOME": str(self._home)}
-                self._process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-            self._name = name
+                # a session of its own: what ends the service by the terminal leaves the run at work
+                process = subprocess.Popen(
+                    command, stdout=output, stderr=output, env=environment, start_new_session=True
+                )
+            about = {"recipe": recipe, "keys": keys, "pid": process.pid, "began": _began(process.pid)}
+            write_whole(folder / "started.json", json.dumps(about))
+            self._children.append(process)
             return name
 
-    def running(self) -> bool:
-        """Whether a run is at work."""
-        return self._process is not None and self._process.poll() is None
+    def resume(self, name: str) -> str:
+        """Go on with a run as it was started. Raises `NotFoundError`, and what `start` raises."""
+        about = _about(self._run(name))
+        keys = str(about.get("keys", ""))
+        named = keys if _sets(keys).get("name") else f"{keys}\nname={name}"
+        return self.start(str(about.get("recipe", "")), named, resume=True)
+
+    def running(self) -> str:
+        """The name of the run at work, whoever started it; empty where there is none."""
+        for child in self._children:
+            child.poll()  # one that has ended is let go of
+        return next((path.parent.name for path in self._folder.glob("*/started.json") if _process(path.parent)), "")
 
     def stop(self) -> bool:
         """Ask the run to write a checkpoint and end; whether there was one."""
-        if self._process is None or not self.running():
+        name = self.running()
+        process = _process(self._folder / name) if name else None
+        if process is None:
             return False
-        self._process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         return True
 
     def list(self) -> list[RunInfo]:
@@ -143,7 +167,7 @@ class Trainings:
         )
 
     def _state(self, folder: Path, events: Sequence[dict[str, Any]]) -> str:
-        if self.running() and folder.name == self._name:
+        if _process(folder):
             return "running"
         if any(event["event"] == "done" for event in events[-1:]):
             return "done"
@@ -176,6 +200,34 @@ class Trainings:
         while self.running() and time.monotonic() < end:
             time.sleep(0.05)
         return not self.running()
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """How a run was started; empty where that cannot be read."""
+    try:
+        found = json.loads((folder / "started.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _began(pid: int) -> float:
+    """When a process began; with its number it names the process, for numbers are given again."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _process(folder: Path) -> psutil.Process | None:
+    """The process of a run that is at work."""
+    about = _about(folder)
+    try:
+        process = psutil.Process(int(about["pid"]))
+        alive = abs(process.create_time() - float(about["began"])) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except (KeyError, TypeError, ValueError, psutil.Error):
+        return None
+    return process if alive else None
 
 
 def _sets(keys: str) -> dict[str, str]:

@@ -1,16 +1,31 @@
-"""Parity of the default model and of an adapter in every format and precision: one table.
+"""Parity of the default model and of a tuned adapter in every format and precision: one table.
 
-Without `--adapter` a LoRA adapter with random weights of a tuned one's size is made: parity asks whether the export
-answers as the model does, not whether the model is good.
+Without `--adapter` a LoRA adapter is trained for `--steps` on the questions and answers of our documentation: parity
+asks whether the export answers as base and adapter do, not whether they are good. The adapter is held against its
+exports unmerged.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
+import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # before this folder, which has a training.py of its own
+
+from assistant.config import load_settings  # noqa: E402
+from assistant.models.folders import model_folder  # noqa: E402
+from graphs.errors import CrossroadsError  # noqa: E402
+from training.export.export import Source, open_source, release  # noqa: E402
+from training.stages import load_recipe, train  # noqa: E402
+
+QUESTIONS = ROOT / "docs" / "questions.jsonl"
 CASES = [
     ("merged", ""),
     ("gguf", "f32"),
@@ -31,37 +46,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="local:smollm2-135m-instruct")
     parser.add_argument("--adapter", type=Path, help="a folder of PEFT")
+    parser.add_argument("--steps", type=int, default=10, help="of the adapter that is trained without --adapter")
     parser.add_argument("--questions", type=int, default=50)
     parser.add_argument("--formats", default="", help="such as gguf,onnx; all without")
     parser.add_argument("--only", default="model,adapter")
     options = parser.parse_args()
-    from assistant.config import load_settings
-    from assistant.models.folders import model_folder
-
     base = model_folder(options.model, load_settings({}))
     print("| what | format | bits | same best token | max diff | KL | perplexity ratio | same answers | passed | s |")
     print("|---|---|---|---:|---:|---:|---:|---:|---|---:|")
     with tempfile.TemporaryDirectory() as folder:
-        sources = {"model": base, "adapter": options.adapter or Path(folder) / "adapter"}
-        if not options.adapter and "adapter" in options.only:
-            _adapter(base, sources["adapter"])
         for what in options.only.split(","):
+            source = base if what == "model" else options.adapter or _adapter(base, Path(folder), options.steps)
+            opened = _remembering(open_source(source, base))
             for number, (format_, quantise) in enumerate(CASES):
                 if not options.formats or format_ in options.formats.split(","):
-                    out = Path(folder) / f"{what}-{number}"
-                    _row(what, sources[what], base, out, format_, quantise, options.questions)
+                    _row(what, opened, Path(folder) / f"{what}-{number}", format_, quantise, options.questions)
 
 
-def _row(what: str, source: Path, base: Path, out: Path, format_: str, quantise: str, questions: int) -> None:
-    import json
-    import shutil
+def _remembering(opened: Source) -> Source:
+    """The answers everything is held against, written once."""
+    kept: dict[tuple[int, ...], list[int]] = {}
+    write = opened.reference.write
 
-    from graphs.errors import CrossroadsError
-    from training.export.export import export
+    def once(ids: list[int], most: int) -> list[int]:
+        if tuple(ids) not in kept:
+            kept[tuple(ids)] = write(ids, most)
+        return kept[tuple(ids)]
 
+    return replace(opened, reference=replace(opened.reference, write=once))
+
+
+def _row(what: str, opened: Source, out: Path, format_: str, quantise: str, questions: int) -> None:
     began = time.monotonic()
     try:
-        export(source, out, format_, quantise, base=base, questions=questions)
+        release(opened, out, format_, quantise, questions=questions)
         folder, said = out, "yes"
     except CrossroadsError as error:
         folder, said = out.with_name(out.name + ".failed"), f"no: {error.message}"
@@ -73,18 +91,16 @@ def _row(what: str, source: Path, base: Path, out: Path, format_: str, quantise:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _adapter(base: Path, to: Path) -> None:
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(base)
-    adapted = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, target_modules="all-linear"))
-    for name, value in adapted.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(value, std=0.005)
-    adapted.save_pretrained(to)
+def _adapter(base: Path, folder: Path, steps: int) -> Path:
+    """Tune an adapter for a few steps; what ships of it."""
+    rows = [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
+    data = folder / "rows.jsonl"
+    lines = [json.dumps({"prompt": row["input"], "completion": row["target"]}) for row in rows if row["target"]]
+    data.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    keys = {"base": str(base), "data": [str(data)], "out": str(folder / "run"), "steps": steps, "batch": 4}
+    keys |= {"max_length": 256, "too_long": "drop", "judge_rows": 2, "answer_tokens": 1, "accumulation": 1}
+    keys |= {"evaluate_every": 1000, "checkpoint_every": 1000, "learning_rate": 1e-3, "patience": 0, "dev_share": 0.1}
+    return train(load_recipe("style", keys)).folder
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Tokens a second, MFU and memory of supervised fine-tuning, beside plain TRL on the same model, data and batch.
 
     python bench/training.py [--base FOLDER] [--adapter lora|none] [--rows N] [--steps N] [--length N] [--batch N]
+    python bench/training.py --hidden 2048 --layers 24 --adapter none      # random weights, large enough to fill a GPU
 
 Ours packs rows (bfd); TRL is run as its quick start has it: padded, every row of the batch as long as its longest. Both
 learn the same answers' tokens in the same order of rows. MFU counts 6 · weights (4 · weights where the base is frozen)
@@ -12,10 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, where this file has its name
 
 from training.probe import MemoryWatch
 from training.run import Run
@@ -31,6 +35,8 @@ WORDS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="")
+    parser.add_argument("--hidden", type=int, default=0, help="a LLaMA of this width with random weights")
+    parser.add_argument("--layers", type=int, default=24, help="of the random one")
     parser.add_argument("--adapter", default="lora", choices=["lora", "none"])
     parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--steps", type=int, default=8)
@@ -40,6 +46,8 @@ def main() -> None:
     arguments = parser.parse_args()
     base = Path(arguments.base) if arguments.base else default_base()
     with tempfile.TemporaryDirectory(prefix="crossroads-bench-") as scratch:
+        if arguments.hidden:
+            base = random_base(base, Path(scratch) / "base", arguments.hidden, arguments.layers)
         data = write_rows(Path(scratch) / "rows.jsonl", arguments.rows)
         recipe = SftRecipe(
             name="bench",
@@ -76,6 +84,22 @@ def default_base() -> Path:
     from assistant.models.folders import model_folder
 
     return model_folder("local:smollm2-135m-instruct", load_settings({}))
+
+
+def random_base(like: Path, folder: Path, hidden: int, layers: int) -> Path:
+    """A LLaMA of a width and depth with random weights and the tokenizer of another model."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = load_tokenizer(like)
+    heads = max(1, hidden // 128)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=hidden * 8 // 3, num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=heads, max_position_embeddings=8192, tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def write_rows(path: Path, count: int) -> Path:

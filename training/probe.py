@@ -73,13 +73,31 @@ def free_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def refuse_weights(folder: Path, *, whole: bool, bytes_each: int = 4) -> None:
-    """Before anything is loaded: raise `ModelError` where the weights alone cannot fit."""
+def refuse_new(weights: int) -> None:
+    """Before a model of so many new weights is built: raise `ModelError` where training it cannot fit."""
+    needed, free = plan_memory(weights, weights), free_memory()
+    if needed > _SPARE * free:
+        said = (
+            f"{weights / 1e6:.0f} million weights need {needed / _GIB:.1f} GiB to train; {free / _GIB:.1f} GiB are free"
+        )
+        share = (_SPARE * free / needed) ** 0.5
+        raise ModelError(
+            f"{said}.", f"Lower hidden or layers: hidden at {share:.0%} of what it is fits, or fewer layers."
+        )
+
+
+def refuse_weights(folder: Path, *, whole: bool, bytes_each: int = 4, adapters: bool = True) -> None:
+    """Before anything is loaded: raise `ModelError` where the weights alone cannot fit.
+
+    `adapters` says whether the stage has the key `adapter`.
+    """
     weights = weight_count(folder)
     needed, free = plan_memory(weights, weights if whole else 0, bytes_each), free_memory()
     if needed <= _SPARE * free:
         return
-    if whole and plan_memory(weights, 0, bytes_each) <= _SPARE * free:
+    if not adapters:
+        cure = "Start from a smaller model, or take the stage sft with adapter=lora."
+    elif whole and plan_memory(weights, 0, bytes_each) <= _SPARE * free:
         cure = "--set adapter=lora fits: only the adapter is trained."
     elif bytes_each > 2 and plan_memory(weights, 0, 2) <= _SPARE * free:
         cure = "--set adapter=lora --set precision=bf16 fits."
@@ -126,30 +144,46 @@ def probe(trainer: Any, folder: Path, batches: int = 2) -> Estimate:
 
     `trainer` is transformers' own, ready to train; `folder` is where its checkpoints will lie.
     """
-    model = trainer.model
-    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    saved = trainable if hasattr(model, "peft_config") else sum(p.numel() for p in model.parameters())
     seconds, watch, tokens = _passes(trainer, batches)
-    accumulation = trainer.args.gradient_accumulation_steps
-    steps = _steps(trainer)
+    each = seconds * trainer.args.gradient_accumulation_steps
+    adapter = hasattr(trainer.model, "peft_config")
+    return scaled(trainer.model, folder, _steps(trainer), each, watch, tokens / max(seconds, 1e-9), adapter=adapter)
+
+
+def scaled(
+    model: Any, folder: Path, steps: int, seconds: float, watch: MemoryWatch, speed: float, *, adapter: bool = False
+) -> Estimate:
+    """What a run will take: so many steps of so many seconds, the memory a pass took, and the files it will leave."""
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    saved = trainable if adapter else sum(p.numel() for p in model.parameters())
     moments = 8 * trainable
     folder.mkdir(parents=True, exist_ok=True)
     return Estimate(
         steps=steps,
-        seconds=seconds * accumulation * steps,
+        seconds=seconds * steps,
         memory=max(0, watch.peak - watch.before) + moments,
         memory_free=free_memory(),
         disk=3 * (4 * saved + moments) + 4 * saved,  # two checkpoints, one being written, and the model
         disk_free=shutil.disk_usage(folder).free,
-        tokens_per_second=round(tokens / seconds, 1) if seconds else 0.0,
+        tokens_per_second=round(speed, 1),
     )
 
 
-def refuse(estimate: Estimate, batch: int, accumulation: int) -> None:
-    """Raise `ModelError` with the nearest setting that fits, where a run does not."""
+def refuse(
+    estimate: Estimate,
+    batch: int,
+    accumulation: int,
+    *,
+    key: str = "accumulation",
+    less: str = "max_length lower, gradient_checkpointing=true or adapter=lora",
+) -> None:
+    """Raise `ModelError` with the nearest setting that fits, where a run does not.
+
+    `key` is the recipe's for accumulation; `less` are the settings that help where no batch fits.
+    """
     if estimate.disk > estimate.disk_free:
         said = f"The run needs {estimate.disk / _GIB:.1f} GiB of disk; {estimate.disk_free / _GIB:.1f} are free"
-        raise ModelError(f"{said}.", "--set out=FOLDER on a larger disk, or --set adapter=lora.")
+        raise ModelError(f"{said}.", "--set out=FOLDER on a larger disk, or train a smaller model.")
     free = int(_SPARE * estimate.memory_free)
     if estimate.memory <= free:
         return
@@ -157,9 +191,8 @@ def refuse(estimate: Estimate, batch: int, accumulation: int) -> None:
     while fits > 1 and estimate.memory * fits / batch > free:
         fits, more = fits // 2, more * 2
     said = f"The run needs {estimate.memory / _GIB:.1f} GiB of memory; {estimate.memory_free / _GIB:.1f} are free"
-    nearest = f"--set batch={fits} --set accumulation={more} is the nearest that fits."
-    lower = "Set max_length lower, gradient_checkpointing=true or adapter=lora."
-    raise ModelError(f"{said}.", nearest if estimate.memory * fits / batch <= free and fits < batch else lower)
+    nearest = f"--set batch={fits} --set {key}={more} is the nearest that fits."
+    raise ModelError(f"{said}.", nearest if estimate.memory * fits / batch <= free and fits < batch else f"Set {less}.")
 
 
 def _passes(trainer: Any, batches: int) -> tuple[float, MemoryWatch, int]:

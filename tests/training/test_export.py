@@ -17,11 +17,12 @@ from training.export.export import FORMATS, export
 from training.tokenizer.recipe import TokenizerRecipe
 from training.tokenizer.stage import _trainer, _untrained, _wrapped
 
+DOCS = Path(__file__).parents[2] / "docs" / "guide" / "faq.md"
 TEXTS = (
     "The cat of the house sees a dog by the river in 1984.",
     "A river, a tree and a house; nothing else was there.",
+    *[part for part in DOCS.read_text(encoding="utf-8").split("\n\n") if len(part) > 200][:5],
 )
-DOCS = Path(__file__).parents[2] / "docs" / "guide" / "faq.md"
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_an_export_answers_alike(format_: str, quantise: str, tiny: Path, tmp_pa
     exported = export(tiny, out, format_, quantise, texts=TEXTS, questions=3)
     parity = exported.parity
     assert parity.passed
-    assert parity.tokens > 30
+    assert parity.tokens > 400
     if quantise in {"", "f32"}:
         assert (parity.argmax_agreement, parity.same_answers) == (1.0, 1.0)
         assert parity.max_abs_diff < 0.01
@@ -148,24 +149,46 @@ def test_a_planted_fault_stops_the_release_and_is_named(
 _interleave = gguf_format.interleave
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
-def test_an_adapter_merged_answers_as_it_did_unmerged(tiny: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def adapter(tiny: Path, tmp_path: Path) -> Path:
+    """A LoRA that says something else than its base."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
-
-    from training.export.export import load
 
     torch.manual_seed(0)
     base = AutoModelForCausalLM.from_pretrained(tiny)
     adapted: Any = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False))
     adapted.save_pretrained(tmp_path / "adapter")
-    ids = torch.arange(1, 30)[None]
-    with torch.no_grad():
-        wanted = adapted(input_ids=ids).logits
-        merged = load(tmp_path / "adapter", tiny)[0](input_ids=ids).logits
-    assert torch.allclose(wanted, merged, atol=1e-3)
-    assert export(tmp_path / "adapter", tmp_path / "out", "gguf", base=tiny, texts=TEXTS, questions=2).parity.passed
+    return tmp_path / "adapter"
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+@pytest.mark.parametrize("format_", ["merged", "gguf"])
+def test_an_export_answers_as_the_adapter_did_unmerged(format_: str, adapter: Path, tiny: Path, tmp_path: Path) -> None:
+    assert export(adapter, tmp_path / "out", format_, base=tiny, texts=TEXTS, questions=2).parity.passed
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_a_merge_that_loses_the_adapter_is_found(
+    adapter: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peft import LoraModel
+
+    monkeypatch.setattr(LoraModel, "merge_and_unload", LoraModel.unload)
+    with pytest.raises(TrainingError, match="weights: argmax_agreement"):
+        export(adapter, tmp_path / "out", "merged", base=tiny, texts=TEXTS, questions=2)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_an_adapter_of_virtual_tokens_cannot_be_merged(tiny: Path, tmp_path: Path) -> None:
+    from peft import PromptTuningConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    config = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
+    get_peft_model(AutoModelForCausalLM.from_pretrained(tiny), config).save_pretrained(tmp_path / "prompt")
+    with pytest.raises(UsageError, match="PROMPT_TUNING cannot be merged"):
+        export(tmp_path / "prompt", tmp_path / "out", "merged", base=tiny)
 
 
 @pytest.mark.parametrize(

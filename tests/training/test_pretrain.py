@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
 import random
-import signal
-import subprocess
-import sys
+import socket
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from graphs.errors import Cancelled, NotFoundError, TrainingError, UsageError
-from training.pretrain.loop import Loop, share
+from graphs.errors import Cancelled, ModelError, NotFoundError, TrainingError, UsageError
+from tests.training.tiny import ended, forked, kill
+from training.pretrain.loop import Loop
 from training.pretrain.objectives import IGNORED, batch_of
 from training.pretrain.recipe import PretrainRecipe
+from training.pretrain.schedule import share
 from training.pretrain.stage import run_pretrain
 from training.run import Run
+from training.stages import train
 from training.tokenizer.recipe import TokenizerRecipe
 from training.tokenizer.stage import run_tokenizer
 
@@ -103,29 +105,57 @@ def test_perplexity_falls_on_held_out_text(
     assert version.kind == {"bert": "encoder", "t5": "seq2seq"}.get(architecture, "chat")
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in run.model.iterdir()}
     assert all(event["text"].startswith("the red cat") for event in run.events("sample"))
+    assert all(event["steps"] == 40 and event["seconds_left"] >= 0 for event in run.events("step"))
+
+
+def test_it_says_what_it_will_take_and_refuses_what_cannot_fit(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = PretrainRecipe(**{**tiny, "steps": 2, "accumulate": 2})
+    with Run(recipe) as run:
+        run_pretrain(recipe, run)
+    said = run.events("estimate")[0]
+    assert said["steps"] == 2
+    assert min(said["seconds"], said["disk"], said["memory"]) > 0
+    least = 8 * sum(value.numel() for value in _weights(run.model).values())  # AdamW's moments fit, a batch does not
+    monkeypatch.setattr("training.probe.free_memory", lambda: int(least / 0.9) + 1)
+    monkeypatch.setattr("training.pretrain.model.refuse_new", lambda _: None)
+    monkeypatch.setattr(Loop, "_one_step", lambda _: pytest.fail("a step was made"))
+    again = recipe.model_copy(update={"out": tiny["out"] / "again"})
+    with pytest.raises(ModelError, match=r"GiB of memory") as refused, Run(again) as run:
+        run_pretrain(again, run)
+    assert "context" in refused.value.cure or "accumulate=" in refused.value.cure
+
+
+def test_a_model_that_cannot_fit_is_not_built(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.probe.free_memory", lambda: 2**20)
+    recipe = PretrainRecipe(**{**tiny, "hidden": 1024})
+    with pytest.raises(ModelError, match=r"million weights need") as refused, Run(recipe) as run:
+        run_pretrain(recipe, run)
+    assert "Lower hidden or layers" in refused.value.cure
+
+
+def test_patience_ends_a_run_and_keeps_the_best_weights(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = PretrainRecipe(**{**tiny, "evaluate_every": 1, "patience": 2, "sample_tokens": 0, "learning_rate": 0.9})
+    with Run(recipe) as run:
+        metrics = run_pretrain(recipe, run).metrics
+    held = [event["perplexity"] for event in run.events("evaluation")]
+    assert len(run.events("step")) < recipe.steps
+    assert metrics["perplexity"] == pytest.approx(min(held))
+
+
+def _weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(str(folder / "model.safetensors"))
 
 
 def test_a_run_killed_and_continued_walks_the_curve_of_an_undisturbed_one(tiny: dict[str, Any]) -> None:
-    whole = PretrainRecipe(**{**tiny, "out": tiny["out"] / "whole", "dropout": 0.1})
+    whole = PretrainRecipe(**{**tiny, "out": tiny["out"] / "whole", "dropout": 0.1, "steps": 9})
     with Run(whole) as undisturbed:
         run_pretrain(whole, undisturbed)
     killed = whole.model_copy(update={"out": tiny["out"] / "killed"})
-    code = (
-        "import sys, os, signal, json\n"
-        "from training.stages import train\n"
-        "from training.pretrain.recipe import PretrainRecipe\n"
-        "def kill(event):\n"
-        "    if event['event'] == 'step' and event['step'] == 7: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "train(PretrainRecipe(**json.loads(sys.argv[1])), listeners=[kill])\n"
-    )
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, "-c", code, killed.model_dump_json()],
-        env={**os.environ, "PYTHONPATH": root},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL
+    kill(killed, 7)
     with Run(killed, resume=True) as run:
         run_pretrain(killed, run)
         found, wanted = losses(run), losses(undisturbed)
@@ -181,23 +211,27 @@ def test_memory_that_runs_out_halves_the_pass(tiny: dict[str, Any], monkeypatch:
     assert len(run.events("step")) == 2
 
 
-def test_two_processes_on_a_processor_train_together(tiny: dict[str, Any], tmp_path: Path) -> None:
+def test_two_processes_on_a_processor_train_together(tiny: dict[str, Any]) -> None:
+    """As the workers of `accelerate launch` do, by the variables it gives them."""
     recipe = PretrainRecipe(**{**tiny, "steps": 3, "sample_tokens": 0})
-    path = tmp_path / "recipe.yaml"
-    path.write_text(recipe.model_dump_json(), encoding="utf-8")
-    root = Path(__file__).parents[2]
-    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
-    launch += ["--mixed_precision=no", "--dynamo_backend=no"]
-    done = subprocess.run(
-        [sys.executable, *launch, "--main_process_port=0", "-m", "assistant", "train", str(path), "--json"],
-        env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    version = json.loads(done.stdout)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def worker(rank: int) -> None:
+        from accelerate.state import AcceleratorState, PartialState
+
+        AcceleratorState._reset_state(reset_partial_state=True)
+        PartialState._reset_state()
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "ACCELERATE_USE_CPU": "true"}
+        os.environ.update(where, RANK=str(rank), LOCAL_RANK=str(rank))
+        train(recipe)
+
+    workers = [forked(functools.partial(worker, rank)) for rank in range(2)]
+    assert [ended(child) for child in workers] == [0, 0]
+    version = json.loads((recipe.out / "version.json").read_text(encoding="utf-8"))
     assert version["metrics"]["tokens"] == 3 * 2 * recipe.batch * recipe.context
+    assert version["metrics"]["perplexity"] < version["metrics"]["perplexity_before"]
     steps = [json.loads(line) for line in (recipe.out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [event["step"] for event in steps if event["event"] == "step"] == [1, 2, 3]
 

@@ -1,19 +1,24 @@
-"""The reader's recipe, its report, and a whole tiny run: interrupted, continued, ended by the clock."""
+"""The reader's recipe, its report, and a whole tiny run: killed, continued, ended by the clock."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eval.squad import Judged
-from graphs.errors import SettingsError
+from graphs.errors import Cancelled, SettingsError
+from tests.training.tiny import ended, forked
 from training.reader.data import Row
 from training.reader.reading import Found
-from training.reader.recipe import ReaderRecipe, Repeats, load_recipe
+from training.reader.recipe import ReaderRecipe, load_recipe
 from training.reader.report import Read, calibrate, cross_judged, squad_report, with_interval
+from training.run import Run
 
 RECIPE = Path(__file__).parents[2] / "training" / "recipes" / "reader.yaml"
 
@@ -105,22 +110,10 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReaderRecipe:
                 row |= {"answers": [] if impossible else [context.split()[3]], "answer_in_context": True}
                 lines.write(json.dumps(row) + "\n")
     monkeypatch.setenv("CROSSROADS_DATA", str(data))
-    return ReaderRecipe(
-        name="tiny",
-        base=base,
-        out=tmp_path / "out",
-        repeats=Repeats(squad_answerable=1),
-        near_negatives=4,
-        perturbed=4,
-        max_tokens=64,
-        batch_tokens=400,
-        warmup_steps=2,
-        steps=12,
-        checkpoint_every=4,
-        evaluate_every=6,
-        evaluate_rows=8,
-        threads=1,
-    )
+    small: dict[str, Any] = {"near_negatives": 4, "perturbed": 4, "max_tokens": 64, "batch_tokens": 400, "workers": 1}
+    small |= {"warmup_steps": 2, "steps": 12, "minutes": 0, "cooldown": 0.2, "checkpoint_every": 4, "evaluate_every": 6}
+    small |= {"evaluate_rows": 8, "repeats.squad_answerable": 1.0, "repeats.squad_impossible": 3.0}
+    return load_recipe(RECIPE, {**small, "base": str(base), "out": str(tmp_path / "out")})
 
 
 def _weights(recipe: ReaderRecipe) -> dict[str, object]:
@@ -130,21 +123,49 @@ def _weights(recipe: ReaderRecipe) -> dict[str, object]:
     return {name: value for name, value in found.items() if name.startswith("weight/")}
 
 
-def test_a_run_interrupted_and_continued_ends_where_a_whole_run_does(tiny: ReaderRecipe) -> None:
+def test_a_run_killed_and_continued_ends_where_a_whole_run_does(
+    tiny: ReaderRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
-    from training.reader.train import train_reader
+    from training.reader.train import _Run, train_reader
 
     whole = tiny.model_copy(update={"out": tiny.out / "whole", "cooldown": 0.0})
     train_reader(whole, lambda _: None)
     parts = tiny.model_copy(update={"out": tiny.out / "parts", "cooldown": 0.0})
+    step = _Run._step
+
+    def killing(self: _Run, batch: Any) -> None:
+        step(self, batch)
+        if self.progress.step == 10:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Run, "_step", killing)
+        assert ended(forked(lambda: train_reader(parts, lambda _: None))) == -signal.SIGKILL
     said: list[str] = []
-    train_reader(parts.model_copy(update={"steps": 8}), said.append)
     record = train_reader(parts, said.append)
     assert "continuing at step 8" in said
     assert record["steps"] == 12
     one, other = _weights(whole), _weights(parts)
     assert all(torch.equal(one[name], other[name]) for name in one)  # type: ignore[arg-type]
+
+
+def test_it_says_what_it_will_take_and_a_request_to_stop_is_heard(tiny: ReaderRecipe) -> None:
+    from training.reader.train import train_reader
+
+    def stop(event: dict[str, Any]) -> None:
+        if event["event"] == "step":
+            run.stop.set()
+
+    recipe = tiny.model_copy(update={"steps": 40, "evaluate_rows": 0})
+    with Run(recipe, listeners=[stop]) as run, pytest.raises(Cancelled, match="step 25"):
+        train_reader(recipe, run.note, run)
+    assert run.events("estimate")[0]["memory"] > 0
+    assert run.events("step")[0]["steps"] == 40
+    said: list[str] = []
+    train_reader(recipe.model_copy(update={"steps": 26}), said.append)
+    assert "continuing at step 25" in said
 
 
 def test_word_embeddings_stay_those_of_the_base_and_are_not_saved(tiny: ReaderRecipe) -> None:

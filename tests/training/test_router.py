@@ -12,9 +12,8 @@ import pytest
 from graphs.errors import UsageError
 from graphs.seen import NAMES, Found, see
 from training.router.model import RouterModel, fit_logistic
-from training.router.recipe import RouterRecipe
 from training.router.train import calibration_error, cheapest, judge, learn, read_rows
-from training.stages import train
+from training.stages import load_recipe, train
 
 SHAPE = ("local:tiny", 2, 1.0, 1)
 
@@ -105,7 +104,7 @@ def test_too_few_outcomes_are_refused() -> None:
 def test_the_stage_writes_a_version_with_its_figures(tmp_path: Path) -> None:
     file = tmp_path / "outcomes.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows(120)), encoding="utf-8")
-    made = train(RouterRecipe(name="router", out=tmp_path / "run", outcomes=[file], model="local:tiny"))
+    made = train(load_recipe("router", {"out": str(tmp_path / "run"), "outcomes": [str(file)], "model": "local:tiny"}))
     assert made.version.kind == "router"
     assert {"ece", "right", "rows"} <= set(made.version.metrics)
     assert RouterModel.load(made.folder).model == "local:tiny"

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import random
-from collections.abc import Iterable
+import signal
+import traceback
+import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.assistant.tiny_models import byte_tokenizer
+from training.recipe import Recipe
+from training.run import Run, read_events
+from training.stages import load_recipe, train
 
 WORDS = {"red": "stop now", "green": "go ahead"}
 """What is asked about, and what is right to answer."""
@@ -43,6 +52,22 @@ def tiny_encoder(folder: Path) -> Path:
     return folder
 
 
+def worded_folder(folder: Path, texts: Path) -> Path:
+    """A random Llama of one layer whose tokens are the words of texts: it sees at once what bytes hide."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    keys = {"data": [str(texts)], "vocabulary": 1000, "out": str(folder.with_name("tokenizer"))}
+    made = train(load_recipe("tokenizer", keys)).folder
+    tokenizer: Any = AutoTokenizer.from_pretrained(made)
+    shape: Any = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
+    shape |= {"max_position_embeddings": 512, "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id}
+    torch.manual_seed(0)
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def write_rows(path: Path, rows: Iterable[Any]) -> Path:
     """A JSON Lines file."""
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
@@ -59,3 +84,51 @@ def signals(number: int, seed: int = 0) -> list[tuple[str, str, str]]:
         other = WORDS["green" if colour == "red" else "red"]
         found.append((f"{colour} {name}", WORDS[colour], other))
     return found
+
+
+def losses(folder: Path) -> dict[int, float]:
+    """Step → loss, as a run's log has it."""
+    return {event["step"]: event["loss"] for event in read_events(folder) if event["event"] == "step"}
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Begin work in a process of its own, which is not a new interpreter: that would spend its time importing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # this process may have threads; the child uses none
+        child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return child
+
+
+def ended(child: int) -> int:
+    """How a process of `forked` ended, once it has: 0, 1, or minus the signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def kill(recipe: Recipe, step: int = 0, event: str = "step", started: Callable[[Run], object] = lambda _: None) -> None:
+    """Train in a process of its own that SIGKILL ends the moment it logs this event, for steps that of a number."""
+
+    def end(told: dict[str, Any]) -> None:
+        if told["event"] == event and told.get("step", 0) >= step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert ended(forked(lambda: train(recipe, listeners=[end], started=started))) == -signal.SIGKILL
+
+
+def walks_on_after_a_kill(recipe: Recipe, started: Callable[[Run], object] = lambda _: None) -> None:
+    """A copy of a finished run of four steps with a checkpoint after the second, killed at the third and continued,
+    walks the same curve: the same rows in the same order."""
+    cut = recipe.model_copy(update={"out": recipe.folder.with_name("cut")})
+    kill(cut, 3, started=started)
+    assert list(losses(cut.folder)) == [1, 2, 3]
+    train(cut, resume=True, started=started)
+    assert any(event.get("text") == "continuing at step 2" for event in read_events(cut.folder))
+    whole = losses(recipe.folder)
+    assert list(whole) == [1, 2, 3, 4]
+    assert losses(cut.folder) == pytest.approx(whole, rel=1e-3, abs=1e-5)

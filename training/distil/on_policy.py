@@ -27,9 +27,12 @@ def run_on_policy(recipe: DistilRecipe, run: Run, tokenizer: Any, folder: Path, 
     from training.tuning.causal import calm
 
     teacher, student = load_teacher(folder, recipe), new_model(recipe, tokenizer, base)
+    found = run.last_checkpoint()
     with calm():
         trainer = _trainer(recipe, run, tokenizer, prompts, teacher, student)
-        trainer.train()
+        trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+    if run.stop.is_set():
+        run.stop_if_asked(trainer.state.global_step, lambda: None)  # its last step was saved already
     losses = [event["loss"] for event in run.events("step")]
     trainer.model.save_pretrained(run.model)
     tokenizer.save_pretrained(run.model)
@@ -42,6 +45,8 @@ def _trainer(recipe: DistilRecipe, run: Run, tokenizer: Any, prompts: list[str],
     import torch
     from datasets import Dataset
     from trl import DistillationConfig, DistillationTrainer
+
+    from training.tuning.trainers import on_our_disk
 
     arguments = DistillationConfig(
         output_dir=str(run.folder / "trainer"),
@@ -56,14 +61,15 @@ def _trainer(recipe: DistilRecipe, run: Run, tokenizer: Any, prompts: list[str],
         seed=recipe.seed,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        save_strategy="no",
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_every,
         report_to=[],
         disable_tqdm=True,
         bf16=recipe.precision == "bf16",
         activation_checkpointing=recipe.gradient_checkpointing,
         use_cpu=not torch.cuda.is_available(),
     )
-    return DistillationTrainer(
+    return on_our_disk(DistillationTrainer, run)(
         model=student,
         teacher_model=teacher,
         args=arguments,
@@ -77,7 +83,13 @@ def _log(run: Run) -> Any:
     from transformers import TrainerCallback
 
     class Log(TrainerCallback):  # type: ignore[misc, unused-ignore]
-        """TRL's figures in our log; stops where the loss is no number."""
+        """TRL's figures in our log; stops where the loss is no number, and saves where somebody asked to stop."""
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            """After each step."""
+            del args, state
+            if run.stop.is_set():
+                control.should_save = control.should_training_stop = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             """One step's figures."""
@@ -85,7 +97,9 @@ def _log(run: Run) -> Any:
             if logs and "loss" in logs:
                 loss = float(logs["loss"])
                 if not math.isfinite(loss):
-                    raise TrainingError(f"The loss is {loss} at step {state.global_step}.", "Lower learning_rate.")
-                run.log("step", step=state.global_step, loss=loss)
+                    kept = run.kept_checkpoint()
+                    said = f"The loss is {loss} at step {state.global_step}; the last good checkpoint is {kept}."
+                    raise TrainingError(said, "Lower learning_rate in a new run; --resume goes back to the checkpoint.")
+                run.log("step", step=state.global_step, steps=state.max_steps, loss=loss)
 
     return Log()

@@ -6,14 +6,15 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from graphs.errors import NotFoundError, TrainingError, UsageError
 from training.export.gguf_format import QUANTISED, write_gguf
-from training.export.parity import EIGHT, EXACT, FOUR, HALF, Bars, Parity, compare
-from training.export.targets import Target, folder_target, gguf_target, graph_target, torch_target
+from training.export.parity import EIGHT, EXACT, FOUR, HALF, QUESTIONS, Bars, Parity, compare
+from training.export.targets import Reference, Target, folder_target, gguf_target, graph_target, torch_target
+from training.export.texts import TEXTS
 from training.registry import write_whole
 
 FORMATS = {
@@ -25,16 +26,6 @@ FORMATS = {
 }
 """Format → what `quantise` may be; the first of each but GGUF is fp32, GGUF's default is f16."""
 _BARS: dict[str, Bars] = {"": EXACT, "f32": EXACT, "f16": HALF, "q8_0": EIGHT, "int8": EIGHT}
-TEXTS = (
-    "A warranty is a promise by the maker of a thing that it will work for a stated time. Where it fails before then, "
-    "the maker repairs it or gives another. The promise does not cover damage done by its owner.",
-    "The first railway to carry passengers by steam opened in 1825. It ran for 25 miles, and its fastest train reached "
-    "15 miles an hour on the level. Within twenty years there were 2,000 miles of line.",
-    "To make bread, mix 500 g of flour with 350 ml of water, a little salt and yeast. Knead it for ten minutes, let it "
-    "rest for an hour, shape it, wait again, and bake it at 230 degrees until it sounds hollow.",
-    "def mean(values):\n    if not values:\n        raise ValueError('none')\n    return sum(values) / len(values)\n",
-)
-"""What the logits are compared on where no texts are given."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +62,47 @@ def export(
     """
     quantise = _checked(format, quantise, out)
     report("loading the model")
+    return release(open_source(source, base), out, format, quantise, texts=texts, questions=questions, report=report)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model ready to be exported, and what an export is held against."""
+
+    model: Any
+    tokenizer: Any
+    reference: Reference
+    """The model itself; of an adapter, base and adapter as they answer before they are merged."""
+
+
+def open_source(source: Path, base: Path | None = None) -> Source:
+    """Load what is exported: a folder, or an adapter with its base. Raises `NotFoundError`, `UsageError`."""
     model, tokenizer = load(source, base)
+    merged = torch_target(model, tokenizer)
+    if not _is_adapter(source):
+        return Source(model, tokenizer, merged)
+    apart = torch_target(load(source, base, merge=False)[0], tokenizer)
+    return Source(model, tokenizer, replace(apart, tensors=merged.tensors))
+
+
+def release(
+    opened: Source,
+    out: Path,
+    format: str,  # noqa: A002 - its name on the command line
+    quantise: str,
+    *,
+    texts: Sequence[str] = TEXTS,
+    questions: int = 50,
+    report: Callable[[str], None] = lambda _: None,
+) -> Exported:
+    """Write an open model to `out` and prove that it answers alike, as `export` does."""
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    reference = torch_target(model, tokenizer)
     report(f"writing {format} {quantise}".rstrip())
-    target = _WRITE[format](model, tokenizer, part, quantise)
+    target = _WRITE[format](opened.model, opened.tokenizer, part, quantise)
     report("comparing answers")
-    parity = prove(reference, target, quantise, texts, questions)
+    parity = compare(opened.reference, target, texts, _BARS.get(quantise, FOUR), questions=QUESTIONS[:questions])
     write_whole(part / "parity.json", json.dumps(parity.as_json(), indent=1))
     failed = out.with_name(out.name + ".failed")
     shutil.rmtree(failed, ignore_errors=True)
@@ -92,21 +115,17 @@ def export(
     return Exported(out, files, format, quantise, parity)
 
 
-def prove(reference: Target, target: Target, quantise: str, texts: Sequence[str], questions: int) -> Parity:
-    """The parity report with the bars of a precision."""
-    from training.export.parity import QUESTIONS
+def load(source: Path, base: Path | None = None, *, merge: bool = True) -> tuple[Any, Any]:
+    """Model in fp32 and tokenizer of a folder; an adapter is merged into its base unless `merge` is off.
 
-    return compare(reference, target, texts, _BARS.get(quantise, FOUR), questions=QUESTIONS[:questions])
-
-
-def load(source: Path, base: Path | None = None) -> tuple[Any, Any]:
-    """Model in fp32 and tokenizer of a folder; an adapter is merged into its base. Raises `NotFoundError`."""
+    Raises `NotFoundError`, and `UsageError` for an adapter of virtual tokens.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    adapter = (source / "adapter_config.json").is_file()
+    adapter = _is_adapter(source)
     weights = base if adapter else source
     if weights is None or not (weights / "config.json").is_file():
         raise NotFoundError(f"{str(weights or source)!r} holds no model.", "Name a model, or the adapter's base.")
@@ -118,8 +137,16 @@ def load(source: Path, base: Path | None = None) -> tuple[Any, Any]:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by an old name
-            model = PeftModel.from_pretrained(model, source).merge_and_unload()
+            model = PeftModel.from_pretrained(model, source)
+            if not hasattr(model, "merge_and_unload"):
+                kind = model.peft_config["default"].peft_type.value
+                raise UsageError(f"An adapter of the kind {kind} cannot be merged.", "Train it with adapter=lora.")
+            model = model.merge_and_unload() if merge else model
     return model.eval(), tokenizer
+
+
+def _is_adapter(source: Path) -> bool:
+    return (source / "adapter_config.json").is_file()
 
 
 def _checked(format: str, quantise: str, out: Path) -> str:  # noqa: A002

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.export.targets import Messages, Target
+from training.export.targets import Messages, Reference, Target
 
 PROBES = (
     "The quick brown fox.",
@@ -82,7 +82,7 @@ class Parity:
 
 
 def compare(
-    reference: Target,
+    reference: Reference,
     target: Target,
     texts: Sequence[str],
     bars: Bars = EXACT,
@@ -94,7 +94,7 @@ def compare(
     """Hold `target` against `reference`: on texts (logits of the reference's ids), on probes of the tokenizer, on
     conversations (template), and on answers through each one's own template, tokenizer and weights."""
     figures = _weights(reference, target, texts, window)
-    same = [_answer(reference, one, answer_tokens) == _answer(target, one, answer_tokens) for one in questions]
+    same = [_answers_alike(reference, target, one, answer_tokens) for one in questions]
     report = Parity(**figures, same_answers=sum(same) / max(1, len(same)), answers=len(same), bars=bars)
     report.differs = [*_text_faults(reference, target), *_weight_faults(report, reference, target)]
     if not report.differs and sum(same) < math.floor(bars.same_answers * len(same)):
@@ -109,9 +109,11 @@ def _weights(reference: Target, target: Target, texts: Sequence[str], window: in
         ids = [*reference.first, *reference.encode(text)][:window]
         if len(ids) < 2:
             continue
-        one, other = _log_chances(reference, ids), _log_chances(target, ids)
+        ours_raw, theirs_raw = reference.logits(ids), target.logits(ids)
+        theirs_raw = theirs_raw[:, : ours_raw.shape[1]]
+        one, other = _log_chances(ours_raw), _log_chances(theirs_raw)
         agree += int((one.argmax(-1) == other.argmax(-1)).sum())
-        worst = max(worst, float(np.abs(reference.logits(ids) - _cut(target.logits(ids), one.shape[1])).max()))
+        worst = max(worst, float(np.abs(ours_raw - theirs_raw).max()))
         divergence += float((np.exp(one) * (one - other)).sum())
         following = (np.arange(len(ids) - 1), np.array(ids[1:]))
         ours, theirs = ours - float(one[:-1][following].sum()), theirs - float(other[:-1][following].sum())
@@ -126,26 +128,31 @@ def _weights(reference: Target, target: Target, texts: Sequence[str], window: in
     }
 
 
-def _log_chances(target: Target, ids: list[int]) -> NDArray[np.float64]:
-    logits = target.logits(ids).astype(np.float64)
+def _log_chances(raw: NDArray[np.float32]) -> NDArray[np.float64]:
+    logits = raw.astype(np.float64)
     shifted = logits - logits.max(-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
 
 
-def _cut(logits: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    return logits[:, :width]
+def _answers_alike(reference: Reference, target: Target, question: str, tokens: int) -> bool:
+    """Whether both write the same greedily, each behind its own prompt.
+
+    One pass over prompt and the reference's answer tells: the target writes the same where each of the answer's tokens
+    is the best one to it as well.
+    """
+    written = reference.write(_asked(reference, question), tokens)
+    ended = written[-1] in reference.ends
+    asked = _asked(target, question)
+    best = target.logits([*asked, *written])[len(asked) - 1 : -1].argmax(-1).tolist()
+    if ended and best[-1] not in target.ends:
+        return False
+    said = written[:-1] if ended else written
+    return best[: len(said)] == said and target.decode(said) == reference.decode(said)
 
 
-def _answer(target: Target, question: str, tokens: int) -> str:
+def _asked(target: Target, question: str) -> list[int]:
     prompt = target.render([{"role": "user", "content": question}])
-    ids = [*(() if prompt else target.first), *target.encode(prompt or question)]
-    written: list[int] = []
-    for _ in range(tokens):
-        token = int(target.logits([*ids, *written])[-1].argmax())
-        if token in target.ends:
-            break
-        written.append(token)
-    return target.decode(written)
+    return [*(() if prompt else target.first), *target.encode(prompt or question)]
 
 
 def _text_faults(reference: Target, target: Target) -> list[str]:

@@ -34,7 +34,15 @@ class Target:
     """Weights by their names in GGUF, where they can be read back."""
 
 
-def torch_target(model: Any, tokenizer: Any, name: str = "transformers") -> Target:
+@dataclass(frozen=True, kw_only=True)
+class Reference(Target):
+    """A model that others are held against: it also writes."""
+
+    write: Callable[[list[int], int], list[int]]
+    """Prompt and most tokens → what it writes greedily, the token that ends it too."""
+
+
+def torch_target(model: Any, tokenizer: Any, name: str = "transformers") -> Reference:
     """Model and tokenizer of transformers."""
     import torch
 
@@ -47,8 +55,19 @@ def torch_target(model: Any, tokenizer: Any, name: str = "transformers") -> Targ
             out = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
         return np.asarray(out.float().cpu().numpy())
 
+    def write(ids: list[int], most: int) -> list[int]:
+        written: list[int] = []
+        fed, past = ids, None
+        with torch.inference_mode():
+            while len(written) < most and not (written and written[-1] in side["ends"]):
+                out = model(input_ids=torch.tensor([fed]), past_key_values=past, use_cache=True)
+                written.append(int(out.logits[0, -1].argmax()))
+                fed, past = written[-1:], out.past_key_values
+        return written
+
+    side = _text_side(tokenizer)
     readable = (lambda: gguf_tensors(model)) if model.config.model_type == "llama" else None
-    return Target(name, **_text_side(tokenizer), logits=logits, tensors=readable)
+    return Reference(name, **side, logits=logits, tensors=readable, write=write)
 
 
 def folder_target(folder: Path, name: str = "merged") -> Target:

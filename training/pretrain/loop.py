@@ -20,6 +20,8 @@ from training.data.packing import Stream
 from training.pretrain.devices import on_processor
 from training.pretrain.objectives import Ids, batch_of
 from training.pretrain.recipe import PretrainRecipe
+from training.pretrain.schedule import share
+from training.probe import Estimate, MemoryWatch, refuse, scaled
 from training.run import Run
 from training.state import load_state, save_state
 
@@ -61,6 +63,8 @@ class Loop:
         )
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.step = 0
+        self.held: list[float] = []
+        """Held-out losses so far, the first before the first step."""
         self._passes: tuple[int, Ids] = (-1, np.array([], dtype=np.int64))
         self._blocks = self.train.blocks(recipe.context)
 
@@ -70,34 +74,92 @@ class Loop:
         return self.accelerator.unwrap_model(self.model)
 
     def go(self) -> dict[str, float]:
-        """Step until the recipe's steps are done; the last evaluation. Raises `TrainingError` where the loss is no
-        number (the last checkpoint is kept), `Cancelled` where it was stopped."""
+        """Step until the recipe's steps are done, or `patience` ends it; the last evaluation.
+
+        Raises `ModelError` before the first step where the run cannot fit, `TrainingError` where the loss is no number
+        (the last checkpoint is kept), `Cancelled` where it was stopped.
+        """
         self._resume()
-        recipe = self.recipe
-        seconds, tokens = time.monotonic(), 0
-        while self.step < recipe.steps:
+        if self.step < self.recipe.steps:
+            self._say_and_refuse()
+        began, first = time.monotonic(), self.step
+        while self.step < self.recipe.steps and not self._no_better():
             loss, norm = self._one_step()
             self.step += 1
-            tokens += self.tokens_of_step()
-            if self.step % recipe.log_every == 0:
-                speed = tokens / max(1e-9, time.monotonic() - seconds)
-                rate = self.optimizer.param_groups[0]["lr"]
-                self.run.log(
-                    "step", step=self.step, loss=loss, learning_rate=rate, norm=norm, tokens_per_second=round(speed, 1)
-                )
-                seconds, tokens = time.monotonic(), 0
-            if self.step % recipe.evaluate_every == 0 and self.step < recipe.steps:
+            if self.step % self.recipe.log_every == 0:
+                self._log(loss, norm, (time.monotonic() - began) / (self.step - first))
+            if self.step % self.recipe.evaluate_every == 0 and self.step < self.recipe.steps:
                 self.evaluate()
-            if self.step % recipe.checkpoint_every == 0:
+            if self.step % self.recipe.checkpoint_every == 0:
                 self.save()
             self.run.stop_if_asked(self.step, self.save)
+        found = self.evaluate() if self.step == self.recipe.steps else {}
+        return self._best() if self.recipe.patience and self._since_best() else found
+
+    def _log(self, loss: float, norm: float, seconds: float) -> None:
+        recipe = self.recipe
+        self.run.log(
+            "step",
+            step=self.step,
+            steps=recipe.steps,
+            loss=loss,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            norm=norm,
+            tokens_per_second=round(self.tokens_of_step() / max(1e-9, seconds), 1),
+            seconds_left=round((recipe.steps - self.step) * seconds, 1),
+        )
+
+    def foresee(self, passes: int = 2) -> Estimate:
+        """Time and memory of a few real passes, scaled to the steps that are left; the weights stay as they are."""
+        durations = []
+        with MemoryWatch() as watch:
+            for number in range(passes):
+                began = time.monotonic()
+                self._pass(number % self.accumulate)
+                durations.append(time.monotonic() - began)
+        self.optimizer.zero_grad(set_to_none=True)
+        each = min(durations) * self.accumulate
+        speed = self.tokens_of_step() / max(each, 1e-9)
+        return scaled(self.bare, self.run.folder, self.recipe.steps - self.step, each, watch, speed)
+
+    def _say_and_refuse(self) -> None:
+        import torch
+
+        while True:
+            try:
+                estimate = self.foresee()
+                break
+            except torch.OutOfMemoryError:
+                self._halve()
+        self.run.log("estimate", **estimate.as_json(), text=estimate.words)
+        less = "context, hidden or layers lower, or gradient_checkpointing=true"
+        refuse(estimate, self.micro, self.accumulate, key="accumulate", less=less)
+
+    def _no_better(self) -> bool:
+        """Whether so many evaluations in a row as `patience` says brought no better loss."""
+        return bool(self.recipe.patience) and self._since_best() >= self.recipe.patience
+
+    def _since_best(self) -> int:
+        """Evaluations since the one with the best loss."""
+        return len(self.held) - 1 - int(np.argmin(self.held)) if self.held else 0
+
+    def _best(self) -> dict[str, float]:
+        """Take the best weights seen back, and say so; how they do."""
+        from safetensors.torch import load_model
+
+        self.run.note(f"step {self.step}: the weights with the best held-out loss, {min(self.held):.4f}, are kept")
+        self.accelerator.wait_for_everyone()
+        load_model(self.bare, str(self.run.folder / "best" / "model.safetensors"))
         return self.evaluate()
 
     def evaluate(self) -> dict[str, float]:
         """Loss and perplexity on held-out blocks, hidden tokens the same each time, and a few samples."""
         found = self.measure(self.model)
         self.run.log("evaluation", step=self.step, **found)
+        self.held.append(found["loss"])
         if self.accelerator.is_main_process:
+            if self.recipe.patience and found["loss"] == min(self.held):
+                self.bare.save_pretrained(self.run.folder / "best")
             self._samples()
         self.model.train()
         return found
@@ -124,7 +186,7 @@ class Loop:
         """A checkpoint; processes wait for it."""
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            self.run.checkpoint(self.step, self._write, micro=self.micro, accumulate=self.accumulate)
+            self.run.checkpoint(self.step, self._write, micro=self.micro, accumulate=self.accumulate, held=self.held)
         self.accelerator.wait_for_everyone()
 
     def _write(self, folder: Path) -> None:
@@ -139,7 +201,7 @@ class Loop:
         if not found:
             return
         folder, self.step, state = found
-        self.micro, self.accumulate = state["micro"], state["accumulate"]
+        self.micro, self.accumulate, self.held = state["micro"], state["accumulate"], state.get("held", [])
         load_model(self.bare, str(folder / "model.safetensors"))
         load_state(folder, self.optimizer.optimizer)
 
@@ -171,13 +233,19 @@ class Loop:
 
         total = torch.zeros((), device=self.accelerator.device)
         for number in range(self.accumulate):
-            last = number == self.accumulate - 1
-            with self.accelerator.no_sync(self.model) if not last else nullcontext():
-                torch.manual_seed(self._seed(number))
-                loss = self.loss_of(self.model, self._tensors(self._rows(number), self._seed(number)))
-                self.accelerator.backward(loss / self.accumulate)
-            total += loss.detach() / self.accumulate
+            total += self._pass(number) / self.accumulate
         return float(self.accelerator.reduce(total, reduction="mean"))
+
+    def _pass(self, number: int) -> Any:
+        """Add the gradients of one pass of this step; its loss."""
+        import torch
+
+        last = number == self.accumulate - 1
+        with self.accelerator.no_sync(self.model) if not last else nullcontext():
+            torch.manual_seed(self._seed(number))
+            loss = self.loss_of(self.model, self._tensors(self._rows(number), self._seed(number)))
+            self.accelerator.backward(loss / self.accumulate)
+        return loss.detach()
 
     def _halve(self) -> None:
         if self.micro == 1:
@@ -221,17 +289,6 @@ class Loop:
         for prompt in self.recipe.prompts if self.recipe.sample_tokens else ():
             text = sample(self.bare, self.tokenizer, prompt, self.recipe, self.accelerator.device)
             self.run.log("sample", step=self.step, text=text)
-
-
-def share(step: int, recipe: PretrainRecipe) -> float:
-    """Share of the full rate at a step: warm-up, then a cosine to a tenth, or WSD: flat, then a line to zero."""
-    if step < recipe.warmup_steps:
-        return (step + 1) / recipe.warmup_steps
-    if recipe.schedule == "wsd":
-        falling = max(1, round(recipe.decay * recipe.steps))
-        return min(1.0, (recipe.steps - step) / falling)
-    place = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, place)))
 
 
 def _groups(model: Any, decay: float) -> list[dict[str, Any]]:

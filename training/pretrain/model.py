@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from training.pretrain.recipe import PretrainRecipe
+from training.probe import refuse_new, refuse_weights
 
 
 def new_model(recipe: PretrainRecipe, tokenizer: Any, base: Path | None) -> Any:
-    """The model to train: random, or the one to go on from. Parameters in fp32."""
+    """The model to train: random, or the one to go on from. Parameters in fp32. Raises `ModelError` where it cannot
+    fit."""
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
     kinds = {"bert": AutoModelForMaskedLM, "t5": AutoModelForSeq2SeqLM}
     kind: Any = kinds.get(recipe.architecture, AutoModelForCausalLM)
     if base:
+        refuse_weights(base, whole=True, adapters=False)
         return kind.from_pretrained(base, dtype=torch.float32)
+    refuse_new(parameters_of(recipe, len(tokenizer)))
     torch.manual_seed(recipe.seed)
     return kind.from_config(_config(recipe, tokenizer))
 

@@ -62,6 +62,8 @@ class PretrainRecipe(Recipe):
     evaluate_every: int = Field(default=200, ge=1)
     evaluate_blocks: int = Field(default=64, ge=1)
     checkpoint_every: int = Field(default=200, ge=1)
+    patience: int = Field(default=0, ge=0)
+    """Ends early after so many evaluations without a better held-out loss, and keeps the best weights; 0 never does."""
     prompts: list[str] = Field(default_factory=lambda: ["The"])
     """Beginnings the model continues whenever it is evaluated; BERT and T5 fill the word left out of them."""
     sample_tokens: int = Field(default=32, ge=0)

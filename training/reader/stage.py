@@ -15,7 +15,7 @@ def run_reader(recipe: ReaderRecipe, run: Run) -> ModelVersion:
     folder = data_folder()
     run.use_data(folder / f"{name}.jsonl.gz" for name in FILES)
     resolved = recipe.model_copy(update={"base": run.resolve(str(recipe.base)), "out": run.folder})
-    train_reader(resolved, run.note)
+    train_reader(resolved, run.note, run)
     network, calibration, metrics = report_run(resolved)
     ship(network, calibration, metrics, resolved, run.model)
     figures = metrics["squad_dev"]

@@ -14,9 +14,11 @@ from typing import Any
 import torch
 
 from graphs.errors import NotFoundError
+from training.probe import MemoryWatch, refuse, scaled
 from training.reader.data import Mixture, Window, data_folder, data_sha256
 from training.reader.model import ReaderNetwork, losses
 from training.reader.recipe import ReaderRecipe
+from training.run import Run
 
 
 @dataclass
@@ -39,20 +41,22 @@ class Progress:
     """Seconds spent in steps."""
 
 
-def train_reader(recipe: ReaderRecipe, report: Callable[[str], None] = print) -> dict[str, Any]:
+def train_reader(recipe: ReaderRecipe, report: Callable[[str], None] = print, run: Run | None = None) -> dict[str, Any]:
     """Train or continue a run; leaves `checkpoint.safetensors` and `run.json` in `recipe.out` and returns the record.
 
-    Interrupted, the next call continues from the last checkpoint with the same order of the data.
+    Interrupted, the next call continues from the last checkpoint with the same order of the data. `run` is told of the
+    losses and may ask to stop. Raises `ModelError` before the first step where the run cannot fit, `Cancelled` where it
+    was stopped.
     """
     torch.manual_seed(recipe.seed)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     folder = data_folder()
     recipe.out.mkdir(parents=True, exist_ok=True)
-    run = _Run(recipe, ReaderNetwork(recipe.base, recipe.dropout), Mixture(recipe, folder), report)
-    run.resume()
-    run.loop()
-    record = {**run.record(), "data_sha256": data_sha256(folder), "recipe": recipe.model_dump(mode="json")}
+    going = _Run(recipe, ReaderNetwork(recipe.base, recipe.dropout), Mixture(recipe, folder), report, run)
+    going.resume()
+    going.loop()
+    record = {**going.record(), "data_sha256": data_sha256(folder), "recipe": recipe.model_dump(mode="json")}
     (recipe.out / "run.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return record
 
@@ -61,9 +65,14 @@ class _Run:
     """The loop with its clock and its checkpoints."""
 
     def __init__(
-        self, recipe: ReaderRecipe, network: ReaderNetwork, mixture: Mixture, report: Callable[[str], None]
+        self,
+        recipe: ReaderRecipe,
+        network: ReaderNetwork,
+        mixture: Mixture,
+        report: Callable[[str], None],
+        run: Run | None = None,
     ) -> None:
-        self.recipe, self.network, self.mixture, self.report = recipe, network, mixture, report
+        self.recipe, self.network, self.mixture, self.report, self.run = recipe, network, mixture, report, run
         self.optimizer = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
         self.progress = Progress(began=time.time())
         if recipe.precision == "bf16":  # the fused attention's backward is slow in bf16 on processors
@@ -77,6 +86,8 @@ class _Run:
         progress = self.progress
         batches = self.mixture.batches(progress.number)
         self.network.train()
+        if progress.step < self.recipe.steps:
+            self._say_and_refuse(batches[:2])
         while progress.step < self.recipe.steps and progress.share > 0.002:
             if progress.batch >= len(batches):
                 progress.number, progress.batch = progress.number + 1, 0
@@ -86,6 +97,21 @@ class _Run:
             self.passes = progress.number + progress.batch / len(batches)
             self._after_step()
         self.save()
+
+    def _say_and_refuse(self, batches: Sequence[Sequence[Window]]) -> None:
+        """Say what the run will take, by a few real passes, and refuse what cannot fit."""
+        durations = []
+        with MemoryWatch() as watch:
+            for batch in batches:
+                began = time.monotonic()
+                self._gradients(batch)
+                durations.append(time.monotonic() - began)
+        self.optimizer.zero_grad(set_to_none=True)
+        left, each = self.recipe.steps - self.progress.step, min(durations)
+        estimate = scaled(self.network, self.recipe.out, left, each, watch, self.recipe.batch_tokens / max(each, 1e-9))
+        if self.run:
+            self.run.log("estimate", **estimate.as_json(), text=estimate.words)
+        refuse(estimate, 1, 1, less="batch_tokens or max_tokens lower")
 
     def _step(self, batch: Sequence[Window]) -> None:
         began = time.time()
@@ -155,6 +181,8 @@ class _Run:
             self.save()
         if step % self.recipe.evaluate_every == 0 and self.recipe.evaluate_rows:
             self._evaluate()
+        if self.run:
+            self.run.stop_if_asked(step, self.save)
 
     def _log(self) -> None:
         span, judged, seconds = (sum(line[part] for line in self.recent) / len(self.recent) for part in range(3))
@@ -162,6 +190,10 @@ class _Run:
             f"step {self.progress.step} pass {self.passes:.2f} span {span:.3f} answerable {judged:.3f} "
             f"{seconds:.2f} s a step"
         )
+        if self.run:
+            loss, left = span + self.recipe.answerability_weight * judged, self._steps_left() * seconds
+            figures = {"span": round(span, 5), "answerable": round(judged, 5), "seconds_left": round(left, 1)}
+            self.run.log("step", step=self.progress.step, steps=self.recipe.steps, loss=round(loss, 5), **figures)
 
     def _evaluate(self) -> None:
         from training.reader.evaluate import quick_look

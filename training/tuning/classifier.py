@@ -90,6 +90,7 @@ def _trainer(
     batch: int,
     accumulation: int,
 ) -> Any:
+    import torch
     from datasets import Dataset
     from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, TrainingArguments
 
@@ -102,6 +103,7 @@ def _trainer(
             made.append({"input_ids": inputs.input_ids, "labels": numbers[str(row.values["label"])]})
         return Dataset.from_list(made)
 
+    torch.manual_seed(recipe.seed)  # the new head begins alike in every run of a recipe
     try:
         model: Any = AutoModelForSequenceClassification.from_pretrained(
             base,

@@ -127,6 +127,7 @@ def _embedding_trainer(
 def _reranker_trainer(
     recipe: SentenceRecipe, run: Run, train: Sequence[Row], dev: Sequence[Row], base: Path, batch: int, more: int
 ) -> Any:
+    import torch
     from datasets import Dataset
     from sentence_transformers import CrossEncoder
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
@@ -135,6 +136,7 @@ def _reranker_trainer(
     def rows(chosen: Sequence[Row]) -> Any:
         return Dataset.from_list([pair for row in chosen for pair in _judged_pairs(row, recipe.negatives)])
 
+    torch.manual_seed(recipe.seed)  # the new head begins alike in every run of a recipe
     with calm():
         model: Any = CrossEncoder(
             str(base), num_labels=1, max_length=recipe.max_length, device="cuda" if on_gpu() else "cpu"

@@ -115,7 +115,8 @@ def _means(values: dict[str, list[float]]) -> dict[str, float]:
 
 
 def _pair(row: Encoded) -> tuple[int, int]:
-    return len(row.prompt) + len(row.completion), len(row.completion)
+    """Tokens in all, and to learn; of a text without a prompt neither the first nor the one that ends it counts."""
+    return len(row.prompt) + len(row.completion), len(row.completion) - (0 if row.prompt else 2)
 
 
 def _document(values: Values) -> str:

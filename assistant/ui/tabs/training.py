@@ -27,7 +27,6 @@ class Wanted(BaseModel):
 
     recipe: str
     keys: str = ""
-    resume: bool = False
 
 
 def fragment(assistant: Assistant, query: Mapping[str, str]) -> str:
@@ -52,9 +51,17 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
 
     @router.post("/start", dependencies=[Depends(from_our_page)])
     def start(wanted: Wanted) -> Any:
-        """Begin or continue a run."""
+        """Begin a run."""
         try:
-            return {"run": trainings.start(wanted.recipe, wanted.keys, wanted.resume)}
+            return {"run": trainings.start(wanted.recipe, wanted.keys)}
+        except CrossroadsError as error:
+            return refused(error)
+
+    @router.post("/resume/{name}", dependencies=[Depends(from_our_page)])
+    def resume(name: str) -> Any:
+        """Go on with a run as it was started."""
+        try:
+            return {"run": trainings.resume(name)}
         except CrossroadsError as error:
             return refused(error)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +21,7 @@ from assistant.database import open_database
 from assistant.improving.watch import Watch
 from assistant.training_runs import Trainings, recipes
 from assistant.ui.tabs import models, training
-from graphs.errors import NotFoundError, UsageError
+from graphs.errors import BusyError, NotFoundError, UsageError
 from training.registry import GateVerdict, ModelVersion, Registry
 
 OURS = {"x-crossroads": "page"}
@@ -110,32 +114,68 @@ def test_runs_tell_their_losses_and_how_they_ended(assistant: Any) -> None:
     assert "2 of 4" in training.fragment(assistant, {"run": "good"})
 
 
-def test_a_run_is_started_with_its_keys_and_only_one_at_a_time(assistant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
+    """What runs are started with; each is a process that sleeps until it is told to end."""
     from assistant import training_runs
 
-    commands: list[list[str]] = []
+    begun: list[subprocess.Popen[bytes]] = []
+    asked: list[list[str]] = []
+    start = subprocess.Popen
 
-    class Process:
-        def __init__(self, command: list[str], **_: Any) -> None:
-            commands.append(command)
-            self.signals: list[int] = []
+    def sleeping(command: list[str], **named: Any) -> subprocess.Popen[bytes]:
+        asked.append(command)
+        code = "import signal; signal.signal(signal.SIGINT, lambda *_: exit()); print('up', flush=True); signal.pause()"
+        begun.append(start([sys.executable, "-S", "-c", code], **named))
+        output = Path(named["stdout"].name)
+        while not output.read_bytes():
+            time.sleep(0.01)
+        return begun[-1]
 
-        def poll(self) -> int | None:
-            return None
+    monkeypatch.setattr(training_runs.subprocess, "Popen", sleeping)
+    yield asked
+    for process in begun:
+        process.kill()
+        process.wait()
 
-        def send_signal(self, number: int) -> None:
-            self.signals.append(number)
 
-    monkeypatch.setattr(training_runs.subprocess, "Popen", Process)
+def test_a_run_is_started_with_its_keys_and_only_one_at_a_time(assistant: Any, commands: list[list[str]]) -> None:
     trainings = Trainings(assistant.settings.home)
     with pytest.raises(UsageError, match="'steps'"):
         trainings.start("style", "steps")
+    with pytest.raises(UsageError, match=r"called '\.\./models'"):
+        trainings.start("style", "name=../models")
+    assert not trainings.stop()
     assert trainings.start("style", "steps=5\nname=mine\n") == "mine"
     assert commands[0][3:5] == ["train", "style"]
     assert "steps=5" in commands[0]
     assert any(part.endswith("runs/mine") for part in commands[0])
-    http = client(assistant, training)
-    assert http.post("/stop", headers=OURS).json() == {"ok": False}, "another overseer's run"
-    with pytest.raises(Exception, match="at work"):
+    with pytest.raises(BusyError, match="'mine' is at work"):
         trainings.start("style", "")
     assert trainings.stop()
+    assert trainings.wait(10)
+
+
+def test_a_service_started_anew_knows_the_run_stops_it_and_goes_on_with_it(
+    assistant: Any, commands: list[list[str]]
+) -> None:
+    home = assistant.settings.home
+    Trainings(home).start("style", "steps=5\nname=mine")
+    http = client(assistant, training)  # of another overseer, as after a restart
+    assert http.get("/runs/mine").json()["state"] == "running"
+    assert http.post("/start", json={"recipe": "style"}, headers=OURS).json()["error"]["message"].startswith("The run")
+    assert http.post("/stop", headers=OURS).json() == {"ok": True}
+    later = Trainings(home)
+    assert later.wait(10)
+    assert [info.state for info in later.list()] == ["failed"], "it ended without a word"
+    assert http.post("/resume/mine", headers=OURS).json() == {"run": "mine"}
+    assert {"style", "steps=5", "--resume"} <= set(commands[1])
+    assert http.post("/resume/nonesuch", headers=OURS).status_code == 404
+
+
+def test_a_number_that_another_process_has_now_is_not_taken_for_the_run(assistant: Any) -> None:
+    home = assistant.settings.home
+    a_run(home, "old", [])
+    (home / "runs" / "old" / "started.json").write_text(json.dumps({"pid": os.getpid(), "began": 1.0}))
+    assert Trainings(home).running() == ""
+    assert not Trainings(home).stop()

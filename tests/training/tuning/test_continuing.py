@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +9,7 @@ from typing import Any
 import pytest
 
 from graphs.errors import Cancelled, ModelError
-from tests.training.tiny import signals, write_rows
+from tests.training.tiny import kill, losses, signals, write_rows
 from training.run import Run
 from training.stages import train
 from training.tuning.recipe import SftRecipe
@@ -32,34 +28,11 @@ def a_recipe(tmp_path: Path, base: Path, out: str = "run", **keys: Any) -> SftRe
     return SftRecipe(name="tuned", out=tmp_path / out, base=str(base), data=[data], **{**usual, **keys})
 
 
-def losses(folder: Path) -> dict[int, float]:
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    return {line["step"]: line["loss"] for line in lines if line["event"] == "step"}
-
-
-def ends_with(recipe: SftRecipe, step: int) -> int:
-    """Train in a process of its own that is killed at a step; the signal it ended by."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # this process may have threads; the child uses none
-        child = os.fork()  # a new interpreter would spend its time importing
-    if child == 0:
-
-        def kill(event: dict[str, Any]) -> None:
-            if event["event"] == "step" and event["step"] == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        try:
-            train(recipe, listeners=[kill])
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) * -1
-
-
 def test_killed_and_stopped_it_goes_on_with_the_same_losses(tmp_path: Path, tiny: Path) -> None:
     whole = a_recipe(tmp_path, tiny, "whole")
     train(whole)
     cut = a_recipe(tmp_path, tiny, "cut")
-    assert ends_with(cut, step=5) == signal.SIGKILL
+    kill(cut, 5)
     assert max(losses(cut.folder)) == 5
 
     def stop_at_seven(event: dict[str, Any]) -> None:

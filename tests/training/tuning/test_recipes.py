@@ -1,4 +1,4 @@
-"""Every recipe of tuning is loaded and run for two steps on tiny models: what it trains is saved and says so."""
+"""Every recipe of tuning is loaded and run for a few steps on tiny models, killed on its way and continued."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assistant.evidence.checker import FeatureChecker
-from tests.training.tiny import signals, write_rows
+from tests.training.tiny import signals, walks_on_after_a_kill, write_rows
 from training.run import Run
 from training.stages import load_recipe, train
 
@@ -29,18 +29,18 @@ def _grounded(asked: str, right: str, _: str) -> Row:
     return {"question": asked, "passages": [f"It says {right}.", "Nothing."], "answer": f"{right} [1]", "gold": [0]}
 
 
-SMALL = {"steps": 2, "batch": 4, "accumulation": 1, "max_length": 900, "evaluate_every": 1, "checkpoint_every": 1}
-SMALL |= {"judge_rows": 4, "patience": 0, "too_long": "refuse"}
+SMALL = {"steps": 4, "batch": 4, "accumulation": 1, "max_length": 900, "evaluate_every": 2, "checkpoint_every": 2}
+SMALL |= {"judge_rows": 2, "patience": 0, "too_long": "refuse"}
 RECIPES: dict[str, tuple[Callable[[str, str, str], Row], str, Row]] = {
     "style": (_answer, "adapter", {"rank": 2, "answer_tokens": 4, "epochs": 1}),
     "domain-facts": (lambda a, r, w: {"text": f"{a} means {r}, not {w}."}, "adapter", {"rank": 2}),
-    "grounded-qa": (_grounded, "adapter", {"rank": 2, "answer_tokens": 4, "dev": [], "judge_rows": 2, "batch": 1}),
+    "grounded-qa": (_grounded, "adapter", {"rank": 2, "answer_tokens": 4, "dev": [], "batch": 1}),
     "classifier": (lambda a, r, w: {"text": a, "label": r}, "classifier", {"max_length": 64}),
     "reward": (_pair, "reward", {"rank": 2}),
     "dpo-from-grades": (_pair, "adapter", {"rank": 2}),
     "kto": (_pair, "adapter", {"rank": 2}),
     "orpo": (_pair, "adapter", {"rank": 2}),
-    "grpo": (_grounded, "adapter", {"rank": 2, "answer_tokens": 4, "judge_rows": 2}),
+    "grpo": (_grounded, "adapter", {"rank": 2, "answer_tokens": 4}),
     "embeddings": (_grounded, "embedding", {"max_length": 64}),
     "reranker": (_grounded, "reranker", {"max_length": 64}),
 }
@@ -63,19 +63,20 @@ def test_it_runs(name: str, tmp_path: Path, tiny: Path, encoder: Path) -> None:
     assert trained.version.kind == kind
     assert trained.version.metrics["judged"] >= 2
     assert trained.version.data_sha256
-    assert [event["step"] for event in events if event["event"] == "step"] == [1, 2]
+    assert [event["step"] for event in events if event["event"] == "step"] == [1, 2, 3, 4]
     estimate = next(event for event in events if event["event"] == "estimate")
     assert estimate["seconds"] > 0
     assert estimate["disk"] > 0
     weights = "adapter_model.safetensors" if kind in {"adapter", "reward"} else "model.safetensors"
     assert (trained.folder / weights).is_file()
     assert not [path for path in (tmp_path / "run").rglob("*") if path.suffix in {".bin", ".pt", ".pth", ".pkl"}]
+    walks_on_after_a_kill(recipe, begin)
 
 
 @pytest.mark.parametrize("adapter", ["dora", "rslora", "prompt", "prefix"])
 def test_every_adapter_trains(adapter: str, tmp_path: Path, tiny: Path) -> None:
     rows = write_rows(tmp_path / "rows.jsonl", [_answer(*signal) for signal in signals(12)])
-    keys = {**SMALL, "base": str(tiny), "data": [str(rows)], "out": str(tmp_path / "run"), "rank": 2}
+    keys = {**SMALL, "steps": 1, "base": str(tiny), "data": [str(rows)], "out": str(tmp_path / "run"), "rank": 2}
     keys |= {"adapter": adapter, "answer_tokens": 4, "virtual_tokens": 3, "packing": adapter != "prefix"}
     trained = train(load_recipe("style", keys))
     assert trained.version.metrics["loss_before"] > 0

@@ -23,17 +23,17 @@ export const actions = {
     await data("ui/tabs/training/stop", { method: "POST" });
     say("The run writes a checkpoint and ends.");
   }),
-  "resume-training": () => attempt(() => start({ recipe: $("recipe").value, keys: `name=${$("watched").dataset.run}`, resume: true })),
+  "resume-training": () => attempt(() => begin(`resume/${encodeURIComponent($("watched").dataset.run)}`)),
 };
 
 async function onSubmit(event) {
   event.preventDefault();
   const { recipe, keys } = Object.fromEntries(new FormData(event.target));
-  await attempt(() => start({ recipe, keys }));
+  await attempt(() => begin("start", { recipe, keys }));
 }
 
-async function start(wanted) {
-  const { run } = await data("ui/tabs/training/start", { method: "POST", json: wanted });
+async function begin(how, wanted = {}) {
+  const { run } = await data(`ui/tabs/training/${how}`, { method: "POST", json: wanted });
   history.replaceState(null, "", `./?tab=training&run=${encodeURIComponent(run)}`);
   await refresh();
 }
