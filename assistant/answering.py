@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
 
     from assistant.app import Assistant
-    from graphs.context import Context, Corpus, Limits, Tables
+    from graphs.context import Context, Corpus, Documents, Limits, Repeats, Tables
     from graphs.meter import Meter
 
 GIVEN = "given"
+OUT_OF_REACH = "out of reach"
+"""What stands for the store while it does not answer."""
 
 
 def context_for(assistant: Assistant, request: Request, cancel: threading.Event) -> Context:
@@ -33,6 +35,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
     name = choice.name if choice else request.model
     notices: list[str] = []
     corpus, retriever = _corpus(assistant, request, notices)
+    facts = [fact.text for fact in assistant.facts.list()] if request.contexts is None else []
     return Context(
         chat=resources.chat(name, choice.arm if choice else "").get(),
         model_name=name,
@@ -42,18 +45,20 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         encoder=resources.embeddings.get(),
         retriever=retriever,
         tables=_tables(assistant, corpus) if retriever is not None else None,
+        documents=_documents(assistant, corpus) if retriever is not None else None,
         reader=resources.reader.get(),
         # What a search found is read by meaning: on the documentation's own questions the reader that ships, trained
         # on short answers in encyclopaedias, refuses too much.
         reads_found=False,
         examples=assistant.examples,
+        repeats=_repeats(assistant, request, corpus, facts),
         router=resources.router.get(),
         tuned=resources.chat(models.tuned).get() if models.tuned else None,
         tuned_name=models.tuned,
         given=_given(request.contexts) if request.contexts is not None else None,
         limits=_limits(assistant, request),
         tools=assistant.tools.box(),
-        facts=[fact.text for fact in assistant.facts.list()] if request.contexts is None else [],
+        facts=facts,
         ledger=assistant.tool_runs if request.history is None else None,
         meter=_meter(assistant, name),
         expected=assistant.threads.expected(),
@@ -81,7 +86,7 @@ def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple
         knowledge.health.check()
     except StoreError as error:
         notices.append(f"Your documents cannot be searched now: {error.message}")
-        return Corpus(collection, 0, 0, "out of reach"), None
+        return Corpus(collection, 0, 0, OUT_OF_REACH), None
     stats = knowledge.stats()
     documents = stats.collections.get(collection, 0)
     store = f"{stats.kind} {stats.version}".strip()
@@ -89,10 +94,30 @@ def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple
     return Corpus(collection, documents, stats.chunks, store), retriever
 
 
+def _repeats(assistant: Assistant, request: Request, corpus: Corpus, facts: list[str]) -> Repeats | None:
+    """Answers to this question that rest on what is there now; none while the documents are out of reach."""
+    from assistant.providers.registered import current
+    from graphs.prompts import instead_now
+
+    models, settings = assistant.settings.models, assistant.settings
+    if request.contexts is not None or corpus.store == OUT_OF_REACH:
+        return None
+    versions = [current(name, settings) for name in (request.model or models.chat, models.tuned) if name]
+    rests_on = [versions, corpus.collection, assistant.catalogue.changes(corpus.collection), corpus.store,
+                assistant.examples.changes(), facts, instead_now(), _limits(assistant, request)]  # fmt: skip
+    return assistant.repeats.resting_on(rests_on, fresh=request.fresh or bool(request.replace))
+
+
 def _tables(assistant: Assistant, corpus: Corpus) -> Tables:
     from assistant.knowledge.tables.answer import KnowledgeTables
 
     return KnowledgeTables(assistant.resources.knowledge.get(), corpus.collection)
+
+
+def _documents(assistant: Assistant, corpus: Corpus) -> Documents:
+    from assistant.knowledge.named import KnowledgeDocuments
+
+    return KnowledgeDocuments(assistant.resources.knowledge.get(), corpus.collection)
 
 
 def _prices(models: Models, name: str) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from assistant.grades.grading import Grading
 from assistant.improving.watch import Watch
 from assistant.knowledge.catalogue import Catalogue
 from assistant.records import Consent, Request, Vote
+from assistant.repeats import Repeats
 from assistant.resources import Lazy, Progress, Resources
 from assistant.run_log import Recorder, RunLog
 from assistant.service import private_folder
@@ -65,6 +66,7 @@ class Assistant:
         self.grading = Grading(engine, settings, self.feedback)
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
+        self.repeats = Repeats(settings.answering.repeats)
         self._store = open_store(settings)
         self.facts = Facts(self._store)
         self.tool_runs = ToolRuns(engine)
@@ -128,6 +130,7 @@ class Assistant:
         """Keep a vote; a good answer becomes a worked example, a bad one stops being one."""
         stored = self.feedback.record(vote, answer, question)
         self.watch.voted(answer.answer_id, vote.vote)
+        self.repeats.clear()
         try:
             if vote.vote == "up":
                 self.examples.learn(question, answer, "vote")

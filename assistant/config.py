@@ -105,6 +105,8 @@ class Answering(_Section):
     """How many worked examples a few-shot prompt has at most."""
     clarify: bool = True
     """Whether a question that fits several documents, which say different things, is asked back about."""
+    repeats: int = Field(default=200, ge=0)
+    """How many answers are kept in memory, to be given again to the same question while nothing has changed."""
     kept_runs: int = Field(default=200, ge=0)
     """How many turns are remembered step by step, for the page of a run and for replay."""
     max_question_chars: int = Field(default=20_000, ge=100)

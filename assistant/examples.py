@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,13 +19,14 @@ from sqlalchemy.engine import Engine
 
 from assistant.database import writing
 from graphs.answer import Answer, Example, Record
+from graphs.context import Voted
 from graphs.errors import NotFoundError, UsageError
-from graphs.examples import pick
+from graphs.examples import pick, vote
 from graphs.tasks import TASKS
 
 if TYPE_CHECKING:
     from assistant.knowledge.base import KnowledgeBase
-    from assistant.knowledge.types import Chunk
+    from assistant.knowledge.types import Chunk, Hit, Vectors
 
 Origin = Literal["file", "hand", "vote", "graded"]
 KINDS = ("answer", *TASKS)
@@ -43,6 +45,10 @@ _examples = Table(
 )
 _NEAREST = 64
 """How many of the nearest examples are looked at when some are chosen."""
+_VOTERS = 256
+"""How many of the nearest examples have a say when they decide a label."""
+_PER_LABEL = 2
+"""How many examples each label must have before examples alone decide."""
 _AT_ONCE = 256
 _LONGEST = 4000
 
@@ -71,6 +77,8 @@ class NewExample(Record):
 
 Kept = list[KeptExample]
 Chosen = list[Example]
+Outputs = dict[str, str]
+Hits = list["Hit"]
 
 
 class Examples:
@@ -79,6 +87,7 @@ class Examples:
     def __init__(self, engine: Engine, knowledge: Callable[[], KnowledgeBase]) -> None:
         self._engine = engine
         self._knowledge = knowledge
+        self._changes = 0
         with writing(engine) as connection:
             _metadata.create_all(connection)
 
@@ -103,6 +112,12 @@ class Examples:
             rows = connection.execute(query.where(_examples.c.task == task) if task else query).all()
         return [KeptExample(**{name: getattr(row, name) for name in KeptExample.model_fields}) for row in rows]
 
+    def changes(self) -> tuple[int, int, str]:
+        """What is another after every change of the examples, here or by another process."""
+        with self._engine.connect() as connection:
+            count, last = connection.execute(select(func.count(), func.max(_examples.c.created))).one()
+        return self._changes, int(count), str(last)
+
     def counts(self) -> dict[str, int]:
         """How many examples each task has; tasks without any are absent."""
         query = select(_examples.c.task, func.count()).group_by(_examples.c.task)
@@ -118,6 +133,7 @@ class Examples:
         store = self._knowledge().store
         for example_id in ids:
             store.remove(collection(found[example_id]), example_id)
+        self._changes += 1
         with writing(self._engine) as connection:
             connection.execute(delete(_examples).where(_examples.c.example_id.in_(ids)))
         return len(ids)
@@ -126,18 +142,42 @@ class Examples:
         """At most `most` examples of `task` near to `text` and unlike each other, the nearest last."""
         if not most or task not in self.counts():
             return []
+        vector, usable, kept = self._usable(task, text, labels, _NEAREST)
+        if not usable:
+            return []
+        chosen = pick(vector, np.stack([np.asarray(hit.vector) for hit in usable]), most)
+        return [_example(usable[at].chunk, task, kept, near) for at, near in chosen]
+
+    def vote(self, task: str, text: str, labels: Sequence[str], most: int) -> Voted | None:
+        """The label the examples near to `text` give it; None where some label has too few examples to be given."""
+        if len(labels) < 2 or not self._covers(task, labels):
+            return None
+        vector, hits, kept = self._usable(task, text, labels, _VOTERS)
+        if not hits:
+            return None
+        vectors = np.stack([np.asarray(hit.vector) for hit in hits])
+        label, lead = vote(vector, vectors, [kept[hit.chunk.document_id] for hit in hits])
+        shown = [_example(hit.chunk, task, kept, hit.similarity) for hit in hits[:most]]
+        return Voted(label=label, lead=lead, voters=len(hits), examples=shown[::-1])
+
+    def _covers(self, task: str, labels: Sequence[str]) -> bool:
+        query = select(_examples.c.output, func.count()).where(_examples.c.task == task).group_by(_examples.c.output)
+        with self._engine.connect() as connection:
+            counts = {output: int(count) for output, count in connection.execute(query)}
+        return all(counts.get(label, 0) >= _PER_LABEL for label in labels)
+
+    def _usable(self, task: str, text: str, labels: Sequence[str], most: int) -> tuple[Vectors, Hits, Outputs]:
+        """The vector of the text, the nearest examples that fit the labels, each with its own vector, and outputs."""
         from assistant.knowledge.indexing import embed
 
         knowledge = self._knowledge()
-        vector = embed(knowledge.embeddings, [text])
-        hits = knowledge.store.search(collection(task), text, vector[0], _NEAREST, 1.0)
+        vector = embed(knowledge.embeddings, [text])[0]
+        hits = knowledge.store.search(collection(task), text, vector, most, 1.0)
         kept = self._outputs([hit.chunk.document_id for hit in hits])
-        usable = [hit for hit in hits if _fits(kept.get(hit.chunk.document_id), labels)]
-        if not usable:
-            return []
-        vectors = embed(knowledge.embeddings, [hit.chunk.text for hit in usable])
-        chosen = pick(np.asarray(vector[0]), vectors, most)
-        return [_example(usable[at].chunk, task, kept, near) for at, near in chosen]
+        fitting = [hit for hit in hits if _fits(kept.get(hit.chunk.document_id), labels)]
+        bare = [hit for hit in fitting if hit.vector is None]
+        vectors = iter(embed(knowledge.embeddings, [hit.chunk.text for hit in bare])) if bare else iter(())
+        return vector, [hit if hit.vector is not None else replace(hit, vector=next(vectors)) for hit in fitting], kept
 
     def nearest(self, task: str, text: str) -> float:
         """Cosine of the nearest example of `task`; 0 where there is none. One search, no reading."""
@@ -191,13 +231,14 @@ class Examples:
             knowledge.store.put(collection(task), chunks, vectors[own])
 
     def _write(self, rows: dict[str, NewExample]) -> None:
+        self._changes += 1
         created = datetime.now(UTC).isoformat(timespec="seconds")
         values = [{"example_id": key, "created": created, **example.model_dump()} for key, example in rows.items()]
         with writing(self._engine) as connection:
             connection.execute(delete(_examples).where(_examples.c.example_id.in_(list(rows))))
             connection.execute(insert(_examples), values)
 
-    def _outputs(self, ids: Sequence[str]) -> dict[str, str]:
+    def _outputs(self, ids: Sequence[str]) -> Outputs:
         query = select(_examples.c.example_id, _examples.c.output).where(_examples.c.example_id.in_(ids))
         with self._engine.connect() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}

@@ -24,7 +24,7 @@ def rows_of(assistant: Assistant, outcomes: Iterable[Outcome]) -> Iterator[dict[
     """A row for each request, with what is seen of it now in this home; paths that failed count as wrong."""
     for row_id, tried in by_row(outcomes).items():
         paths = {
-            path: {"right": outcome.right, "seconds": outcome.seconds, "cost_usd": outcome.cost_usd}
+            path: outcome.model_dump(include={"right", "seconds", "cost_usd", "stood"})
             for path, outcome in tried.items()
             if path != "auto"
         }

@@ -44,7 +44,7 @@ def _run(
             targets = [sample.target] if isinstance(sample.target, str) else list(sample.target or [])
             request: dict[str, Any] = {"question": sample.input, "path": path, "contexts": sample.contexts}
             try:
-                answer = assistant.ask(Request(**request, history=[]))
+                answer = assistant.ask(Request(**request, history=[], fresh=True))
                 scores.append(0.0 if answer.abstained else f1(answer.text, targets))
                 abstained += answer.abstained
             except CrossroadsError as error:

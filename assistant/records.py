@@ -39,6 +39,8 @@ class Request(Record):
     """The JSON schema (an object) an extraction fills; empty lets the message say what."""
     effort: Literal["", "quick", "balanced", "thorough"] = ""
     """How much an answer may take; empty means the configured effort."""
+    fresh: bool = False
+    """Whether it is answered anew though the same question was answered before."""
     answer_tokens: int | None = None
     """At most this many tokens are written; None means the configured bound."""
 

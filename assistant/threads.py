@@ -188,7 +188,7 @@ class Threads:
         values = {
             "answer_id": answer.answer_id,
             "path": answer.route.path,
-            "seconds": 0.0 if answer.stopped else answer.timing.total / 1000,
+            "seconds": 0.0 if answer.stopped or answer.repeated else answer.timing.total / 1000,
             "cost_usd": answer.usage.cost_usd,
             "folded": _turns.c.folded + "\n" + answer.text.casefold(),
         }

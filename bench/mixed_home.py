@@ -21,7 +21,7 @@ def mixed_home(home: Path, settings: dict[str, Any] | None = None) -> Iterator[A
     from assistant.app import open_assistant
     from assistant.config import load_settings
 
-    flags = {"home": str(home), "store.linger": 30.0, "answering.answer_tokens": 48, **(settings or {})}
+    flags = {"home": str(home), "store.linger": 30.0, "answering.answer_tokens": 32, **(settings or {})}
     with open_assistant(load_settings(flags)) as assistant:
         _fill(assistant, home / "documents")
         yield assistant

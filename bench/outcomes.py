@@ -39,11 +39,11 @@ def main() -> int:
         ask(samples[0], "auto")  # loads what is missing
         answers = options.out.with_suffix(".answers.jsonl")
         collect(samples, options.paths, ask, answers, _say)
-        _write_rows(assistant, read_outcomes(answers), options.out)
+        write_rows(assistant, read_outcomes(answers), options.out)
     return 0
 
 
-def _write_rows(assistant: Any, outcomes: list[Outcome], out: Path) -> None:
+def write_rows(assistant: Any, outcomes: list[Outcome], out: Path) -> None:
     """What the router learns from: beside the outcomes of each request, what is seen of it."""
     from assistant.outcomes import rows_of
 
@@ -56,7 +56,9 @@ def asker(assistant: Any, **request: Any) -> Any:
     """A function of sample and path that gives the answer of an assistant; nothing is stored as a conversation."""
     from assistant.records import Request
 
-    return lambda sample, path: assistant.ask(Request(question=sample.input, path=path, history=[], **request))
+    return lambda sample, path: assistant.ask(
+        Request(question=sample.input, path=path, history=[], fresh=True, **request)
+    )
 
 
 def _say(text: str) -> None:

@@ -227,5 +227,7 @@ class Answer(Record):
     arm: Literal["", "live", "canary"] = ""
     """`canary` where a candidate on trial answered, `live` where the model in use did; empty for a model asked for by
     name, a tool or a calculation."""
+    repeated: bool = False
+    """True where the same question was answered before, and this is that answer."""
     pending: list[Approval] = []
     """What waits for a person's consent before the turn goes on; empty in every finished answer."""

@@ -19,6 +19,7 @@ from langgraph.runtime import Runtime
 from graphs.context import Context
 from graphs.nodes.correct import correct, may_correct
 from graphs.nodes.on_text import ON_TEXT, work_on_text
+from graphs.nodes.repeat import repeat
 from graphs.nodes.respond import answer_directly, answer_from_passages, read
 from graphs.nodes.route import NEEDS_DOCUMENTS, receive, rephrase_question, route
 from graphs.nodes.tables import answer_from_table, look_in_tables
@@ -30,6 +31,11 @@ Node = Callable[..., dict[str, Any]]
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def after_receive(state: ChatState) -> Literal["repeat", "plan_tools"]:
+    """A question that was answered before, on what is there still, is not worked on again."""
+    return "repeat" if state["repeated"] else "plan_tools"
+
+
 def after_route(
     state: ChatState,
 ) -> Literal["read", "approve", "clarify", "answer_directly", "work_on_text", "answer_from_table"]:
@@ -37,7 +43,7 @@ def after_route(
     path = state["decision"]["path"]
     if state.get("table"):
         return "answer_from_table"
-    if state["task"] and path in ON_TEXT:
+    if state["task"] and (path in ON_TEXT or state["task"].get("document")):
         return "work_on_text"
     if path in NEEDS_DOCUMENTS:
         return "read"
@@ -85,7 +91,8 @@ def build_chat_graph(
 
 
 EDGES: dict[Node, str | Callable[..., str]] = {
-    receive: "plan_tools",
+    receive: after_receive,
+    repeat: "finish",
     plan_tools: "look_in_tables",
     look_in_tables: "rephrase_question",
     rephrase_question: "route",
@@ -105,7 +112,7 @@ EDGES: dict[Node, str | Callable[..., str]] = {
     finish: END,
 }
 """What follows each node: a node's name, or what chooses among those its annotation lists."""
-ENDINGS = (receive, approve, clarify, verify, abstain, run_out, finish)
+ENDINGS = (receive, repeat, approve, clarify, verify, abstain, run_out, finish)
 """Nodes that run also when the budget is used up: what was found is still checked, said and saved."""
 
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 
-from graphs.answer import Example, Expected, Grounding, Passage, Path, Record, TableAnswer
+from graphs.answer import Answer, Example, Expected, Grounding, Passage, Path, Record, TableAnswer
 from graphs.effort import Effort
 from graphs.meter import Meter
 from graphs.tools.box import Ledger, ToolBox
@@ -56,8 +56,24 @@ class Encoder(Protocol):
         ...
 
 
+class Voted(Record):
+    """The label that worked examples alone give a text."""
+
+    label: str
+    lead: float
+    """How far its score is ahead of the next label's, 0–1."""
+    voters: int
+    """How many examples had a say."""
+    examples: list[Example]
+    """The nearest of them, the nearest last."""
+
+
 class Examples(Protocol):
     """Worked examples a user keeps, by task."""
+
+    def vote(self, task: str, text: str, labels: Sequence[str], most: int) -> Voted | None:
+        """The label the examples give, and at most `most` to show; None where they do not cover every label."""
+        ...
 
     def find(self, task: str, text: str, most: int, labels: Sequence[str] = ()) -> list[Example]:
         """At most `most` examples near to `text` and unlike each other, the nearest last.
@@ -84,8 +100,47 @@ class Router(Protocol):
         """What each path took when it was learned."""
         ...
 
+    @property
+    def own_words(self) -> float | None:
+        """How often the model's own words stood in its answers from documents, 0–1; None where nobody measured it."""
+        ...
+
     def chances(self, seen: Mapping[str, float], vector: Sequence[float]) -> dict[Path, float]:
         """The chance of each path, 0–1, from what was seen of the request and its embedding."""
+        ...
+
+
+class Repeats(Protocol):
+    """Answers given before, as long as what they rest on is as it was."""
+
+    def find(self, asked: str) -> Answer | None:
+        """The answer to the same request."""
+        ...
+
+    def keep(self, asked: str, answer: Answer) -> None:
+        """Keep it for the next time."""
+        ...
+
+
+class Named(Record):
+    """A loaded document the user named."""
+
+    document_id: str
+    source: str
+    title: str
+    alike: int = 1
+    """How many documents are called so; this is the one loaded last."""
+
+
+class Documents(Protocol):
+    """Loaded documents by the name a user calls them."""
+
+    def named(self, name: str) -> Named | None:
+        """The document of that title or file name; None where there is none."""
+        ...
+
+    def text(self, document_id: str) -> str:
+        """All that it says. Raises `NotFoundError`."""
         ...
 
 
@@ -144,12 +199,15 @@ class Context:
     retriever: BaseRetriever | None = None
     """None where the collection is empty or the store is out of reach (then `notices` says so)."""
     tables: Tables | None = None
+    documents: Documents | None = None
     reader: Reader | None = None
     reads_found: bool = True
     """Whether the reader reads what a search found, too; else only given passages and what the user said."""
     examples: Examples | None = None
     router: Router | None = None
     """None where rules alone choose the path."""
+    repeats: Repeats | None = None
+    """None where no answer is given twice."""
     tuned: BaseChatModel | None = None
     tuned_name: str = ""
     given: list[Passage] | None = None

@@ -122,9 +122,9 @@ def decide(
 
 
 def _learned(kind: Kind, context: Context, probe: Probe | None, look: Look | None) -> RouteDecision | None:
-    """The router's decision; None where a rule is exact or nothing was learned."""
+    """The router's decision; None where a rule is exact, and where it learned of another model: chances are its own."""
     exact = context.given is not None or kind in ("arithmetic", "self")
-    if context.router is None or look is None or exact:
+    if context.router is None or context.router.model != context.model_name or look is None or exact:
         return None
     return choose_learned(context.router, context, available_paths(context), look.seen, look.vector, probe)
 

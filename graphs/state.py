@@ -58,5 +58,7 @@ class ChatState(TurnInput, total=False):
     """What was tried on the way (`Step`)."""
     table: dict[str, Any]
     """What a table gave for the question (`TableAnswer`); empty where none was asked."""
+    repeated: dict[str, Any]
+    """The answer the same question had before (`Answer`); empty where it is answered anew."""
     answer: dict[str, Any]
     """The finished `Answer` of the turn."""

@@ -41,6 +41,11 @@ _PARTS = re.compile(r"\s*(?:,|;|/|\bor\b|\band\b|\n)\s*", re.IGNORECASE)
 _FIELDS = re.compile(
     r"\b(?:extract|pull out)\s+(.+?)\s*(?:\bfrom\b|\bin\b|\bas json\b|\bout of\b|:|\n|$)", re.IGNORECASE | re.DOTALL
 )
+_OF_DOCUMENT = re.compile(
+    _POLITE + r"(?:summari[sz]e|(?:give|write|make|show)(?: me)? (?:a |the )?(?:short |brief )?summary of|sum up)\s+"
+    r"(?:(?:the|my|our|this)\s+)?(?:(?:document|file|page|report|text|pdf)\s+)?(?:called\s+|named\s+)?(?P<name>\S.*)$",
+    re.IGNORECASE,
+)
 _SENTIMENTS = ("positive", "negative", "neutral")
 _LONG = 40
 """Words from which on a message brings its text with it, however it is set off."""
@@ -58,6 +63,10 @@ class Task(Record):
     language: str = ""
     form: dict[str, Any] = Field(default_factory=dict)
     """The JSON schema an extraction fills."""
+    document: dict[str, str] = Field(default_factory=dict)
+    """The loaded document to work on (`document_id`, `source`, `title`), where the message names one instead."""
+    notice: str = ""
+    """What the user must know of that choice."""
 
 
 def find_task(message: str, labels: Sequence[str] = (), form: dict[str, Any] | None = None) -> Task | None:
@@ -75,6 +84,12 @@ def find_task(message: str, labels: Sequence[str] = (), form: dict[str, Any] | N
     if name is None or not text:
         return None
     return _complete(name, instruction, text, message)
+
+
+def names_document(message: str) -> str:
+    """What a message calls the document it wants summarised; empty where it wants no such thing."""
+    found = _OF_DOCUMENT.match(message.strip())
+    return found["name"].strip(" .?!\"“”'") if found and len(words(message)) <= 20 else ""
 
 
 def _complete(name: TaskName, instruction: str, text: str, message: str) -> Task | None:

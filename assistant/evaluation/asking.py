@@ -35,7 +35,7 @@ def _whole(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, ca
     del seed  # the assistant decodes greedily
     request = Request(
         question=sample.input, path=spec.path, collection=spec.collection, model=spec.model,
-        contexts=sample.contexts, history=[],
+        contexts=sample.contexts, history=[], fresh=True,
     )  # fmt: skip
     answer = assistant.ask(request, cancel)
     looked_at = [item.passage for item in answer.evidence]

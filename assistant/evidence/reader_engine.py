@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from assistant.config import Settings
+from assistant.together import Together
 from training.reader.reading import Found, Piece, best_span, pad
 
 VERSION = 1
 """Raise it when `reader_graph` changes, so that no old compiled graph is used."""
 _BATCH_TOKENS = 1024
 _MOST_STREAMS = 8
+_SHARED = 16
+"""Pieces up to which a call is joined with others."""
 
 
 class ReaderEngine:
@@ -40,9 +43,14 @@ class ReaderEngine:
         for _ in range(streams + 1):
             self._free.put(compiled.create_infer_request())
         self._workers = ThreadPoolExecutor(streams, thread_name_prefix="read")
+        self._together = Together(self._read, streams, _SHARED)
 
-    def read(self, pieces: Sequence[Piece]) -> list[Found]:
-        """The best span and the answerability of each piece, batched by length."""
+    def read(self, pieces: Sequence[Piece]) -> Sequence[Found]:
+        """The best span and the answerability of each piece; with those other threads ask for at the same time."""
+        return self._together.run(pieces)
+
+    def _read(self, pieces: Sequence[Piece]) -> list[Found]:
+        """Batched by length."""
         order = sorted(range(len(pieces)), key=lambda index: -len(pieces[index].ids))
         groups: list[list[int]] = []
         for index in order:

@@ -57,6 +57,13 @@ documents = Table(
     Column("added", String, nullable=False),
     Column("metadata", Text, nullable=False, server_default="{}"),
 )
+changed = Table(
+    "collection_changes",
+    _metadata,
+    Column("collection", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+"""How often what can be found in a collection has changed; what rests on a search is old when the number is another."""
 _INFO = [
     documents.c[name]
     for name in (
@@ -125,6 +132,7 @@ class Catalogue:
                 .values(state="ready", chunks=chunks, indexed=indexed)
                 .returning(documents.c.collection, documents.c.source)
             ).one()
+            _changed(connection, [row.collection])
             older = and_(
                 documents.c.collection == row.collection,
                 documents.c.source == row.source,
@@ -156,7 +164,10 @@ class Catalogue:
     def reindexed(self, before: str, now: str) -> None:
         """Say that what was indexed as `before` is indexed as `now`: its chunks were copied, not made anew."""
         with writing(self.engine) as connection:
-            connection.execute(update(documents).where(documents.c.indexed == before).values(indexed=now))
+            moved = update(documents).where(documents.c.indexed == before).values(indexed=now)
+            _changed(
+                connection, {row.collection for row in connection.execute(moved.returning(documents.c.collection))}
+            )
 
     def unfinished(self, indexed: str) -> list[Task]:
         """What is left to do: rows `pending` or `deleting`, and those indexed in another way than `indexed`."""
@@ -246,6 +257,11 @@ class Catalogue:
         )
         return {row.collection: (row.n, row.chunks) for row in self._rows(query)}
 
+    def changes(self, collection: str) -> int:
+        """How often what can be found in a collection has changed, by any process."""
+        rows = self._rows(select(changed.c.number).where(changed.c.collection == collection))
+        return int(rows[0].number) if rows else 0
+
     def _rows(self, query: Any) -> Sequence[Row[Any]]:
         with storage_errors(self.engine), self.engine.connect() as connection:
             return connection.execute(query).all()
@@ -254,7 +270,16 @@ class Catalogue:
 def _mark_deleting(connection: Connection, which: Any) -> list[Task]:
     change = update(documents).where(which).values(state="deleting")
     rows = connection.execute(change.returning(documents.c.document_id, documents.c.collection)).all()
+    _changed(connection, {row.collection for row in rows})
     return [Task(row.document_id, row.collection, "deleting") for row in rows]
+
+
+def _changed(connection: Connection, collections: Iterable[str]) -> None:
+    """Count a change of what can be found in these collections."""
+    for name in collections:
+        again = update(changed).where(changed.c.collection == name).values(number=changed.c.number + 1)
+        if not connection.execute(again).rowcount:
+            connection.execute(insert(changed).values(collection=name, number=1))
 
 
 def _info(row: Row[Any]) -> DocumentInfo:

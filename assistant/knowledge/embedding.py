@@ -17,7 +17,9 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from assistant.config import Settings
+from assistant.knowledge.recent import RecentVectors
 from assistant.knowledge.types import Vectors
+from assistant.together import Together
 from graphs.errors import ModelError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ _COUNT_AT_ONCE = 500_000
 """Characters tokenized at once when counting."""
 _LENGTH_STEP = 16
 """Lengths are padded to multiples of this, so that few shapes have to be prepared."""
+_SHARED = 32
+"""Texts up to which a call is joined with others: more fill passes of their own."""
 
 
 class LocalEmbeddings(Embeddings):
@@ -50,6 +54,8 @@ class LocalEmbeddings(Embeddings):
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         """One that cuts at `max_tokens`, and one that never cuts, for counting."""
         self._engine: Engine | None = None
+        self._together: Together[str, Vectors] | None = None
+        self._recent = RecentVectors(self._shared)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One unit vector for each text, as LangChain wants them."""
@@ -60,7 +66,20 @@ class LocalEmbeddings(Embeddings):
         return self.embed_documents([text])[0]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, shape (len(texts), dimensions), float32. Text behind `max_tokens` tokens is not seen."""
+        """Unit vectors, shape (len(texts), dimensions), float32. Text behind `max_tokens` tokens is not seen.
+
+        Texts embedded lately are not embedded again; those other threads want at the same time go into one pass.
+        """
+        return self._recent.embed(texts)
+
+    def _shared(self, texts: Sequence[str]) -> Vectors:
+        engine = self.warm()
+        if self._together is None:
+            with self._lock:
+                self._together = self._together or Together(self._pass, engine.streams, _SHARED)
+        return np.asarray(self._together.run(texts), dtype=np.float32).reshape(len(texts), self.dimensions)
+
+    def _pass(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         engine = self.warm()
         encoded = [encoding.ids for encoding in self._load_tokenizers()[0].encode_batch(list(texts))]

@@ -47,6 +47,8 @@ class Engine:
     forward: Forward
     batch_tokens: int
     workers: ThreadPoolExecutor | None = None
+    streams: int = 1
+    """How many passes run at once without taking time from each other."""
 
     def run_all(self, batches: Iterable[Padded]) -> Iterator[Vectors]:
         """The vectors of each batch, in their order."""
@@ -98,7 +100,7 @@ def _openvino_engine(folder: Path, pooling: str, settings: Settings, fingerprint
             free.put(request)
 
     workers = ThreadPoolExecutor(streams, thread_name_prefix="embed") if streams > 1 else None
-    return Engine(forward, _BATCH_TOKENS, workers)
+    return Engine(forward, _BATCH_TOKENS, workers, streams)
 
 
 def _cores() -> int:

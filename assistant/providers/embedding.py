@@ -6,12 +6,15 @@ import hashlib
 import math
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
 
 from assistant.config import Settings
+from assistant.knowledge.recent import RecentVectors
+from assistant.knowledge.types import Vectors
 from assistant.providers.building import _library, _missing_key
 from assistant.providers.failures import explain
 from assistant.providers.names import ModelName
@@ -25,18 +28,27 @@ class GuardedEmbeddings(Embeddings):
         self.inner = inner
         self.name = name
         self.timeout = timeout
+        self._documents = RecentVectors(self._embedded)
+        self._questions = RecentVectors(self._asked, most=512)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """One unit vector a text. Raises `graphs.errors` classes."""
-        try:
-            return [_unit(vector) for vector in self.inner.embed_documents(texts)]
-        except Exception as error:
-            raise explain(error, self.name, self.timeout) from error
+        """One unit vector a text; those embedded lately are not asked for again. Raises `graphs.errors` classes."""
+        return [vector.tolist() for vector in self._documents.embed(texts)]
 
     def embed_query(self, text: str) -> list[float]:
         """The unit vector of a question. Raises `graphs.errors` classes."""
+        vector: list[float] = self._questions.embed([text])[0].tolist()
+        return vector
+
+    def _embedded(self, texts: Sequence[str]) -> Vectors:
         try:
-            return _unit(self.inner.embed_query(text))
+            return _units(self.inner.embed_documents(list(texts)))
+        except Exception as error:
+            raise explain(error, self.name, self.timeout) from error
+
+    def _asked(self, texts: Sequence[str]) -> Vectors:
+        try:
+            return _units([self.inner.embed_query(text) for text in texts])
         except Exception as error:
             raise explain(error, self.name, self.timeout) from error
 
@@ -147,6 +159,12 @@ def _ollama(name: ModelName, settings: Settings) -> Embeddings:
     module: Any = _library("langchain_ollama", name)
     made: Embeddings = module.OllamaEmbeddings(model=name.model, client_kwargs={"timeout": settings.models.timeout})
     return made
+
+
+def _units(vectors: Sequence[list[float]]) -> Vectors:
+    import numpy as np
+
+    return np.array([_unit(vector) for vector in vectors])
 
 
 def _unit(vector: list[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Searching the knowledge base as a tool: the passages themselves, not an answer from them."""
+"""The knowledge base as tools: its passages themselves, not an answer from them, and what its tables compute."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def knowledge_tools(assistant: Assistant) -> list[BaseTool]:
-    """`search_documents`."""
+    """`search_documents` and `query_tables`."""
 
     def search_documents(query: str) -> str:
         """Search the loaded documents and list the passages that match the words best."""
@@ -26,4 +26,15 @@ def knowledge_tools(assistant: Assistant) -> list[BaseTool]:
             return "No passage was found."
         return "\n\n".join(f"{hit.chunk.title} ({hit.chunk.source}):\n{hit.chunk.text}" for hit in hits)
 
-    return [StructuredTool.from_function(search_documents, metadata={ACTS: False})]
+    def query_tables(question: str) -> str:
+        """Work out a count, a sum, an average or a filter on the rows of the loaded tables and spreadsheets."""
+        from assistant.knowledge.tables.answer import KnowledgeTables
+
+        collection = assistant.settings.knowledge.collection
+        try:
+            found = KnowledgeTables(assistant.resources.knowledge.get(), collection).answer(question)
+        except CrossroadsError as error:
+            raise ToolException(str(error)) from None
+        return found.text if found else "No loaded table answers this."
+
+    return [StructuredTool.from_function(tool, metadata={ACTS: False}) for tool in (search_documents, query_tables)]

@@ -30,6 +30,8 @@ class Outcome(Record):
     seconds: float
     cost_usd: float = 0.0
     question: str = ""
+    stood: bool | None = None
+    """Whether the model's own words stood, in an answer from documents; None where there is none."""
     error: str = ""
     """A failed turn counts as wrong."""
 
@@ -64,6 +66,7 @@ def _outcome(sample: Sample, path: str, ask: Ask) -> Outcome:
         bluffed=bluffed(sample, answer),
         seconds=round(time.perf_counter() - began, 4),
         cost_usd=answer.usage.cost_usd,
+        stood=None if answer.abstained or answer.route.path not in ("rag", "tuned_rag") else not answer.quoted,
     )
 
 

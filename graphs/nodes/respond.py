@@ -20,6 +20,7 @@ from graphs.nodes.common import elapsed, emit, told_before
 from graphs.prompts import load_prompt, passages_message
 from graphs.reading import read_by_meaning
 from graphs.recall import shown as shown_before
+from graphs.repeats import MEMORY_NOTICE
 from graphs.routing import kind_of
 from graphs.state import ChatState
 from graphs.words import first_repeat
@@ -30,10 +31,11 @@ KNOWS_BAR = (0.0, 0.5)
 """How often a model's memory must be right for such questions, at `refuse` 0 and 1, before it is asked at all."""
 _FIRST, _SURE = 4, 0.85
 """How many passages are read first, and the chance from which on the others need not be."""
+WORTH_WRITING = 0.5
+"""How often a model's own words must stand in answers from documents for it to be asked for them."""
 QUOTED = "quotation"
 """What stands for the model of an answer no model wrote."""
 _MOST_FACTS = 20
-MEMORY_NOTICE = "From the model's own memory; not checked against any source."
 
 
 def read(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -72,13 +74,26 @@ def _read(question: str, passages: Sequence[Passage], context: Context) -> list[
 
 def answer_from_passages(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write an answer from the kept passages; where the user wants it quick, leave them to be quoted."""
-    if not PLANS[runtime.context.limits.effort].own_words or _found_by_reader(state, runtime.context):
+    context = runtime.context
+    if not PLANS[context.limits.effort].own_words or _found_by_reader(state, context) or _taken_back(state, context):
         return {"draft": {"text": "", "model": QUOTED}}
     kept = [Evidence(**item).passage for item in state["evidence"] if item["kept"]]
     few_shot = state["decision"]["path"] == "few_shot"
     text, prompt = load_prompt("passages_few_shot" if few_shot else "passages")
     question = passages_message(state["standalone"], [passage.text for passage in kept])
     return write(state, runtime.context, [*with_examples(text), HumanMessage(question)], prompt)
+
+
+def _taken_back(state: ChatState, context: Context) -> bool:
+    """Whether this model's own words were measured to be taken back mostly: writing them is then not worth the wait.
+
+    Where the user wants it thorough, or chose the path, they are written all the same.
+    """
+    decision, router = state["decision"], context.router
+    known = router is not None and decision["learned"] and decision["path"] == "rag" and not decision["forced"]
+    if not known or router is None or router.own_words is None or context.limits.effort == "thorough":
+        return False
+    return router.own_words < WORTH_WRITING
 
 
 def _found_by_reader(state: ChatState, context: Context) -> bool:

@@ -19,10 +19,11 @@ from graphs.followup import is_follow_up, rephrase
 from graphs.nodes.common import elapsed, emit, history
 from graphs.nodes.tables import table_decision
 from graphs.nodes.tools import planned
+from graphs.repeats import kept_answer
 from graphs.routing import ABOUT, Look, Probe, available_paths, decide, kind_of, probe_of
 from graphs.seen import Found, see
 from graphs.state import ChatState
-from graphs.tasks import Task, find_task
+from graphs.tasks import Task, find_task, names_document
 
 NEEDS_DOCUMENTS = ("rag", "tuned_rag")
 _NEAR_EXAMPLE = 0.4
@@ -34,9 +35,13 @@ def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     forced = state.get("forced", "auto")
     if forced not in ("auto", *available_paths(runtime.context)):
         raise UsageError(f"The path {forced!r} cannot be taken now.", _path_cure(forced, runtime.context))
-    task = find_task(state["question"], state.get("labels", []), state.get("form"))
+    task = find_task(state["question"], state.get("labels", []), state.get("form")) or _of_document(
+        state, runtime.context
+    )
+    before = kept_answer(state, runtime.context)
     return {
         "messages": [HumanMessage(state["question"], id=state["question_id"])],
+        "repeated": before.model_dump() if before else {},
         "standalone": state["question"],
         "task": task.model_dump() if task else {},
         "steps": [],
@@ -51,9 +56,37 @@ def receive(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         "only": "",
         "decision": {},
         "answer": {},
-        "notices": list(runtime.context.notices),
+        "notices": [*runtime.context.notices, *([task.notice] if task and task.notice else [])],
         "timing": {"started": time.time()},
     }
+
+
+def _of_document(state: ChatState, context: Context) -> Task | None:
+    """A summary of the loaded document the message names."""
+    name = names_document(state["question"])
+    if not name or context.documents is None or state.get("forced", "auto") not in ("auto", *NEEDS_DOCUMENTS):
+        return None
+    found = context.documents.named(name)
+    if found is None:
+        return None
+    told = f"{found.alike} documents are called so; this is the one loaded last, from {found.source}."
+    return Task(
+        name="summarise",
+        text="",
+        instruction=state["question"],
+        document=found.model_dump(include={"document_id", "source", "title"}),
+        notice=told if found.alike > 1 else "",
+    )
+
+
+def _of_whole(state: ChatState, context: Context) -> RouteDecision | None:
+    """The path of a summary of a loaded document; None for anything else."""
+    if not state["task"] or not (document := state["task"].get("document")):
+        return None
+    forced = state.get("forced", "auto") != "auto"
+    path: Any = state["forced"] if forced else "tuned_rag" if context.tuned is not None else "rag"
+    reason = "You chose this path." if forced else f"You named “{document['title']}”, so all of it is summarised."
+    return RouteDecision(path=path, reason=reason, confidence=1.0, scores={path: 1.0}, forced=forced)
 
 
 def _path_cure(path: str, context: Context) -> str:
@@ -85,7 +118,7 @@ def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     forced, question = state.get("forced", "auto"), state["standalone"]
     kind = kind_of(state["question"])
     none = dict.fromkeys(available_paths(context), 0.0)
-    if tools := planned(state, none) or table_decision(state, none):
+    if tools := planned(state, none) or table_decision(state, none) or _of_whole(state, context):
         emit(Routed(decision=tools))
         return {"decision": tools.model_dump(), "timing": elapsed(state, "route", since)}
     notices, passages = list(state["notices"]), []
@@ -130,7 +163,7 @@ def look_at(
 def _decided(state: ChatState, context: Context, passages: Sequence[Passage], forced: str) -> RouteDecision:
     message, standalone = state["question"], state["standalone"]
     task = Task(**state["task"]) if state["task"] else None
-    if context.router is None or context.given is not None:
+    if context.router is None or context.given is not None or context.router.model != context.model_name:
         found = [(passage.text, passage.similarity, passage.title) for passage in passages]
         decision = decide(message, context, probe_of(standalone, found), forced=forced)
         return _with_examples(decision, task, context) if task else decision

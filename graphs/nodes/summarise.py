@@ -7,7 +7,7 @@ of that part that is nearest to its middle stands instead, word for word.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ _TOGETHER = 5
 def summarise(state: ChatState, context: Context, task: Task) -> dict[str, Any]:
     """The finished summary with its citations, and the steps it took."""
     since = time.time()
-    parts = cut(task.text)
+    parts = cut(*_whole(task, context))
     steps = step(state, "map", f"summarising {len(parts)} parts") if len(parts) > 1 else state["steps"]
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "cost_usd": 0.0}
     points, own = [], 0
@@ -59,13 +59,20 @@ def summarise(state: ChatState, context: Context, task: Task) -> dict[str, Any]:
     return {"draft": draft, "answer": answer, "steps": steps, "timing": elapsed(state, "generate", since)}
 
 
+def _whole(task: Task, context: Context) -> tuple[str, dict[str, str]]:
+    """The text to summarise, and which document it is; the message's own has none."""
+    if not task.document or context.documents is None:
+        return task.text, {}
+    return context.documents.text(task.document["document_id"]), task.document
+
+
 def texts(parts: Sequence[Passage]) -> list[str]:
     """What the parts say."""
     return [part.text for part in parts]
 
 
-def cut(text: str) -> list[Passage]:
-    """The text in parts of whole sentences, each with its place in it."""
+def cut(text: str, document: Mapping[str, str] | None = None) -> list[Passage]:
+    """The text in parts of whole sentences, each with its place in it; of a loaded `document` or of the message."""
     spans = sentence_spans(text) or [(0, len(text))]
     parts: list[tuple[int, int]] = []
     for start, end in spans:
@@ -73,7 +80,7 @@ def cut(text: str) -> list[Passage]:
             parts[-1] = (parts[-1][0], end)
         else:
             parts.append((start, end))
-    return [_part(number, text, *span) for number, span in enumerate(_thinned(parts), 1)]
+    return [_part(number, text, *span, document or {}) for number, span in enumerate(_thinned(parts), 1)]
 
 
 def _thinned(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -83,12 +90,9 @@ def _thinned(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return parts
 
 
-def _part(number: int, text: str, start: int, end: int) -> Passage:
-    name = f"message-{number}"
-    return Passage(
-        chunk_id=name, document_id="message", source="message", title=f"Your text, part {number}",
-        text=text[start:end], start=start, end=end,
-    )  # fmt: skip
+def _part(number: int, text: str, start: int, end: int, document: Mapping[str, str]) -> Passage:
+    about = {"document_id": "message", "source": "message", "title": f"Your text, part {number}", **document}
+    return Passage(chunk_id=f"{about['document_id']}-{number}", text=text[start:end], start=start, end=end, **about)
 
 
 def _points(state: ChatState, context: Context, part: Passage, usage: dict[str, Any]) -> tuple[list[str], int]:

@@ -16,6 +16,7 @@ from graphs.events import Status
 from graphs.evidence import answers, bar, cite, complete, is_short, quote
 from graphs.links import addresses, apply, edits, moved
 from graphs.nodes.common import MARKER, elapsed, emit, step
+from graphs.repeats import keep
 from graphs.state import ChatState
 
 OWN_WORDS_BAR = (0.5, 1.0)
@@ -239,6 +240,7 @@ def finish(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         data=draft.get("data"),
         steps=[Step(**item) for item in state["steps"]],
     )
+    keep(state, runtime.context, answer)
     record = answer.model_dump()
     message = AIMessage(answer.text, id=state["answer_id"], response_metadata={"answer": record})
     return {"answer": record, "messages": [message], "passages": [], "readings": [], "draft": {}, "evidence": []}

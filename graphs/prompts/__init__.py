@@ -40,6 +40,11 @@ def parse(name: str, raw: str) -> tuple[str, PromptRef]:
     return body.strip(), PromptRef(name=name.partition("@")[0], version=fields["version"], sha256=digest)
 
 
+def instead_now() -> dict[str, str]:
+    """Prompt → sha256 of what stands in for it now; empty where every prompt is the one that ships."""
+    return {name: hashlib.sha256(raw.encode()).hexdigest() for name, raw in _instead.items()}
+
+
 def names() -> list[str]:
     """Every prompt file that ships, versions beside the one in use included, sorted."""
     found = [entry.name for entry in files("graphs.prompts").iterdir() if entry.name.endswith(".md")]

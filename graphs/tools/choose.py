@@ -1,5 +1,8 @@
 """Which tools a message asks for: by its form, by a model that calls tools, or by the likeliest description.
 
+Where a model does not call tools, descriptions decide; of tools about as near the model names one, held to their names
+(`graphs.constrained`), and it may fill what form and reader left open, held to the schema and to the user's own words.
+
 Only the user's own words go in: no answer given before, no document, no output of a tool.
 """
 
@@ -14,6 +17,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 from pydantic import Field
 
+from graphs import constrained
 from graphs.answer import Record
 from graphs.context import Context
 from graphs.errors import CrossroadsError, RefusedError, UsageError
@@ -21,7 +25,11 @@ from graphs.prompts import load_prompt
 from graphs.tools.box import Call, schema_of
 from graphs.tools.exact import exact
 from graphs.tools.fill import SURE, fill
+from graphs.words import words
 
+_ALIKE = 0.05
+"""Tools whose descriptions are as near as the nearest but for this: the model chooses among them."""
+_MOST_ALIKE = 4
 NEAR = 0.35
 """Cosine between message and description from which a tool may be meant; a guess that no measurement backs yet."""
 MOST_CALLS = 4
@@ -58,7 +66,7 @@ def plan(message: str, earlier: Sequence[str], context: Context, *, forced: bool
             return _checked(_native(message, earlier, list(box), context.chat), context, said)
         except RefusedError:
             pass  # the server knows no tools: choose as for a small model
-    return _constrained(message, near[0], context, said)
+    return _constrained(message, _chosen(message, near, context), context, said)
 
 
 def _remembered(message: str, context: Context) -> str:
@@ -76,8 +84,8 @@ def calls_tools(model: BaseChatModel) -> bool:
     return bool(asked()) if callable(asked) else type(model).bind_tools is not BaseChatModel.bind_tools
 
 
-def _near(message: str, tools: Sequence[BaseTool], context: Context, least: float) -> list[BaseTool]:
-    """The tools whose description is like the message, the nearest first."""
+def _near(message: str, tools: Sequence[BaseTool], context: Context, least: float) -> list[tuple[float, BaseTool]]:
+    """The tools whose description is like the message, each with its cosine, the nearest first."""
     if not tools:
         return []
     here = context.encoder.embed_query(message)
@@ -85,7 +93,19 @@ def _near(message: str, tools: Sequence[BaseTool], context: Context, least: floa
     scored = [
         (sum(a * b for a, b in zip(here, vector, strict=True)), tool) for vector, tool in zip(there, tools, strict=True)
     ]
-    return [tool for score, tool in sorted(scored, key=lambda pair: -pair[0]) if score >= least]
+    return [(score, tool) for score, tool in sorted(scored, key=lambda pair: -pair[0]) if score >= least]
+
+
+def _chosen(message: str, near: Sequence[tuple[float, BaseTool]], context: Context) -> BaseTool:
+    """The nearest tool; of several about as near, the one the model names, where it can be held to their names."""
+    alike = [tool for score, tool in near if score >= near[0][0] - _ALIKE][:_MOST_ALIKE]
+    if len(alike) == 1 or not constrained.how(context.chat):
+        return alike[0]
+    system, _ = load_prompt("tools")
+    listed = "\n".join(f"- {tool.name}: {_about(tool)}" for tool in alike)
+    asked = [SystemMessage(f"{system}\n\nTools:\n{listed}\n\nAnswer with the name of one tool."), HumanMessage(message)]
+    name, _ = constrained.choose(context.chat, asked, [tool.name for tool in alike])
+    return next((tool for tool in alike if tool.name == name), alike[0])
 
 
 def _about(tool: BaseTool) -> str:
@@ -108,9 +128,25 @@ def _native(
 def _constrained(message: str, tool: BaseTool, context: Context, said: str) -> Plan:
     schema = schema_of(tool)
     arguments, missing = fill(schema, message, context.reader)
+    arguments |= _written(schema, missing, message, context)
+    missing = [name for name in missing if name not in arguments]
     if not missing:
         return _checked([(tool.name, arguments)], context, said)
     return Plan(lacking=lacking(tool, arguments, missing))
+
+
+def _written(schema: dict[str, Any], missing: Sequence[str], message: str, context: Context) -> dict[str, Any]:
+    """What a model that can be held to a schema makes of the arguments still missing, as far as the user said it."""
+    if not missing or not constrained.how(context.chat):
+        return {}
+    form = {"type": "object", "properties": {name: schema["properties"][name] for name in missing}}
+    form |= {"required": list(missing)} | ({"$defs": schema["$defs"]} if "$defs" in schema else {})
+    system, _ = load_prompt("tools")
+    value, _ = constrained.fill(context.chat, [SystemMessage(system), HumanMessage(message)], form)
+    said = f" {' '.join(words(message))} "
+    return {
+        name: one for name, one in (value or {}).items() if f" {' '.join(words(str(one)))} " in said and words(str(one))
+    }
 
 
 def lacking(tool: BaseTool, arguments: dict[str, Any], missing: Sequence[str]) -> dict[str, Any]:

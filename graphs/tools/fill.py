@@ -15,6 +15,8 @@ from graphs.words import words
 
 SURE = 0.5
 """From this chance on, a piece of the message the reader found counts as an argument."""
+_WHOLE = ("query", "question")
+"""Arguments that are what the user asks: the whole message, where it names none."""
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]*\d)")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]")
 _SHAPES = {
@@ -82,6 +84,8 @@ def _text(name: str, about: Mapping[str, Any], message: str, reader: Reader | No
         return named[1].strip(" \"“”'.")
     if quoted := _QUOTED.search(message):
         return quoted[1].strip()
+    if name.lower() in _WHOLE:
+        return message.strip() or None
     return _read(name, about, message, reader)
 
 

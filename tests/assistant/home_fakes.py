@@ -148,6 +148,10 @@ class ListKnowledge:
     def list(self, collection: str = "") -> Any:
         return self.documents(collection)
 
+    def changes(self, collection: str) -> int:
+        del collection
+        return len(self.texts)
+
     def counts(self) -> dict[str, tuple[int, int]]:
         return {"documents": (len(self.texts), len(self.texts))} if self.texts else {}
 

@@ -79,6 +79,20 @@ def test_only_examples_with_a_label_asked_for_are_shown(examples: Examples) -> N
     assert [e.output for e in examples.find("classify", "card lost", 5, ["greeting", "weather"])] == ["greeting"]
 
 
+def test_examples_of_every_label_decide_by_themselves(examples: Examples) -> None:
+    examples.add([sort("I lost my card", "card"), sort("my card is gone", "card")])
+    examples.add([sort("hello", "greeting"), sort("hello there", "greeting")])
+    voted = examples.vote("classify", "the card I lost", ["greeting", "card"], 2)
+    assert voted is not None
+    assert (voted.label, voted.voters, len(voted.examples)) == ("card", 4, 2)
+    assert voted.lead > 0
+
+
+def test_examples_that_lack_a_label_decide_nothing(examples: Examples) -> None:
+    examples.add([sort("I lost my card", "card"), sort("my card is gone", "card"), sort("hello", "greeting")])
+    assert examples.vote("classify", "the card I lost", ["greeting", "card"], 2) is None
+
+
 def test_two_examples_that_say_the_same_count_once() -> None:
     vectors = np.eye(3, dtype=np.float32)[[0, 0, 1]]
     asked = np.array([1, 0, 0], dtype=np.float32)

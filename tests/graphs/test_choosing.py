@@ -19,6 +19,7 @@ class Fixed:
         self.expected: Mapping[Path, Expected] = {
             "rag": Expected(seconds=2.0), "zero_shot": Expected(seconds=1.0), "few_shot": Expected(seconds=3.0)
         }  # fmt: skip
+        self.own_words: float | None = None
         self.looked: list[Mapping[str, float]] = []
 
     def chances(self, seen: Mapping[str, float], vector: Sequence[float]) -> dict[Path, float]:
@@ -58,8 +59,32 @@ def test_a_memory_measured_to_be_wrong_is_not_asked(talk: Any, make_context: Mak
 
 def test_chances_of_another_model_do_not_judge_this_models_memory(talk: Any, make_context: Make) -> None:
     router = Fixed("local:other", rag=0.02, zero_shot=0.06)
-    context = make_context("Uruguay.", "Uruguay.", "Uruguay.", "Uruguay won.", texts=[WARRANTY], router=router)
-    assert talk.ask(context, "Who won the cup in 1950?").text == "Uruguay won."
+    far = [("The warranty lasts 24 months from delivery.", 0.1)]
+    context = make_context("Uruguay.", "Uruguay.", "Uruguay.", "Uruguay won.", texts=far, router=router)
+    answer = talk.ask(context, "Who won the cup in 1950?")
+    assert (answer.text, answer.route.learned) == ("Uruguay won.", False)
+
+
+@pytest.mark.parametrize(
+    ("own_words", "effort", "asked"), [(0.2, "balanced", 0), (0.8, "balanced", 1), (0.2, "thorough", 1)]
+)
+def test_own_words_that_are_mostly_taken_back_are_not_waited_for(
+    talk: Any, make_context: Make, own_words: float, effort: Any, asked: int
+) -> None:
+    router = Fixed(rag=0.9, zero_shot=0.1)
+    router.own_words = own_words
+    lines = ["The warranty lasts 24 months."] * asked
+    context = make_context(*lines, texts=[WARRANTY], router=router, limits=Limits(effort=effort))
+    answer = talk.ask(context, "How long is the warranty?")
+    assert len(context.chat.asked) == asked  # type: ignore[attr-defined]
+    assert answer.quoted == (asked == 0)
+
+
+def test_on_a_chosen_path_own_words_are_written_all_the_same(talk: Any, make_context: Make) -> None:
+    router = Fixed(rag=0.9, zero_shot=0.1)
+    router.own_words = 0.2
+    context = make_context("The warranty lasts 24 months.", texts=[WARRANTY], router=router)
+    assert not talk.ask(context, "How long is the warranty?", forced="rag").quoted
 
 
 def test_arithmetic_and_given_passages_need_no_router(talk: Any, make_context: Make) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 from langchain_core.tools import StructuredTool
 
-from graphs.answer import Answer
+from graphs.answer import Answer, RouteDecision
 from graphs.chat import EDGES, build_chat_graph
 from graphs.context import Context
 from graphs.errors import CrossroadsError, ModelTimeoutError, StoreError
@@ -21,6 +21,7 @@ Make = Callable[..., Context]
 WARRANTY = ("The warranty lasts 24 months from delivery. Repairs extend it by six months.", 0.7)
 LINES = ["The warranty lasts 24 months."] * 6
 RAG, TALK, SUM = "How long is the warranty?", "Hello!", "What is 17 percent of 240?"
+AGAIN = "How long does the warranty last?"
 TASK = "Translate into French: The warranty lasts 24 months."
 BOOK = "Reserve a meeting room for people on friday"
 NONE = "Who painted the ceiling of the chapel?"
@@ -28,7 +29,8 @@ CASES = {
     "look_in_tables": RAG,
     "receive": RAG, "plan_tools": RAG, "rephrase_question": RAG, "route": RAG, "read": RAG,
     "answer_from_passages": RAG, "verify": RAG, "finish": RAG, "answer_directly": TALK, "work_on_text": TASK,
-    "approve": SUM, "use_tools": SUM, "clarify": BOOK, "correct": NONE, "abstain": NONE, "run_out": RAG,
+    "repeat": AGAIN, "approve": SUM, "use_tools": SUM,
+    "clarify": BOOK, "correct": NONE, "abstain": NONE, "run_out": RAG,
 }  # fmt: skip
 """A question whose turn passes through each node."""
 
@@ -55,7 +57,21 @@ def context(make_context: Make) -> Context:
         return f"room for {people} on {day}"
 
     tool = StructuredTool.from_function(book_room, metadata={ACTS: False})
-    return make_context(*LINES, texts=[WARRANTY], tools=ToolBox([*computing_tools(), tool]))
+    return make_context(*LINES, texts=[WARRANTY], repeats=Before(), tools=ToolBox([*computing_tools(), tool]))
+
+
+class Before:
+    """One answer that was given before."""
+
+    def __init__(self) -> None:
+        self.kept: list[Answer] = []
+
+    def find(self, asked: str) -> Answer | None:
+        route = RouteDecision(path="zero_shot", reason="The model knows.", confidence=0.9)
+        return Answer(text="24 months.", route=route, question=AGAIN) if AGAIN in asked else None
+
+    def keep(self, asked: str, answer: Answer) -> None:
+        self.kept.append(answer)
 
 
 def ask(talk: Any, context: Context, node: str) -> None:

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
+from graphs.answer import Example
 from graphs.constrained import bounded, match, read_json
-from graphs.context import Context
-from graphs.tasks import find_task, split
+from graphs.context import Context, Named, Voted
+from graphs.tasks import find_task, names_document, split
 
 Make = Callable[..., Context]
 NAMES = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}, "required": ["name"]}
@@ -117,3 +118,67 @@ def test_a_translation_that_is_the_original_is_none(talk: Any, make_context: Mak
 def test_a_rewriting_says_what_it_added(talk: Any, make_context: Make) -> None:
     answer = talk.ask(make_context("Kindly send elephants."), "Rewrite this politely: send my money")
     assert any("elephants" in notice for notice in answer.notices)
+
+
+class Deciding:
+    """Worked examples that are sure of a label."""
+
+    def nearest(self, task: str, text: str) -> float:
+        return 0.9
+
+    def find(self, task: str, text: str, most: int, labels: Any = ()) -> list[Example]:
+        raise AssertionError("no model is shown examples that decide by themselves")
+
+    def vote(self, task: str, text: str, labels: Any, most: int) -> Voted:
+        shown = [Example(example_id="e", task=task, input="see you at nine", output="ham")]
+        return Voted(label="ham", lead=0.8, voters=6, examples=shown)
+
+
+def test_examples_that_cover_every_label_decide_without_a_model(talk: Any, make_context: Make) -> None:
+    answer = talk.ask(make_context(examples=Deciding()), "Classify as spam or ham: see you at eight")
+    assert (answer.text, answer.route.path, answer.model) == ("ham", "few_shot", "worked examples")
+    assert [example.output for example in answer.examples] == ["ham"]
+    assert "6 worked examples" in answer.steps[0].text
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("Summarise report.pdf", "report.pdf"),
+        ("Please give me a short summary of the document Warranty terms.", "Warranty terms"),
+        ("Can you summarize the file called “notes 2026.docx”?", "notes 2026.docx"),
+        ("How long is the report?", ""),
+    ],
+)
+def test_a_document_to_summarise_is_named_in_many_ways(message: str, name: str) -> None:
+    assert names_document(message) == name
+
+
+class OneDocument:
+    """A document called `report`, loaded twice."""
+
+    text_of = "The council met in May. It agreed to mend the bridge. " * 80
+
+    def named(self, name: str) -> Named | None:
+        about = {"document_id": "d7", "source": "/files/report.pdf", "title": "Report"}
+        return Named(**about, alike=2) if name == "report.pdf" else None
+
+    def text(self, document_id: str) -> str:
+        assert document_id == "d7"
+        return self.text_of
+
+
+def test_a_named_document_is_summarised_whole_and_cited(talk: Any, make_context: Make) -> None:
+    context = make_context(*["The council met in May."] * 9, documents=OneDocument())
+    answer = talk.ask(context, "Summarise report.pdf")
+    assert (answer.task, answer.route.path) == ("summarise", "rag")
+    assert "all of it" in answer.route.reason
+    assert {citation.document_id for citation in answer.citations} == {"d7"}
+    citation = answer.citations[0]
+    assert OneDocument.text_of[citation.start : citation.end] == citation.snippet
+    assert any("2 documents are called so" in notice for notice in answer.notices)
+
+
+def test_a_document_nobody_loaded_is_no_summary(talk: Any, make_context: Make) -> None:
+    answer = talk.ask(make_context(*["No idea."] * 9, documents=OneDocument()), "Summarise budget.pdf")
+    assert answer.task == ""

@@ -284,3 +284,41 @@ def test_the_reader_fills_free_text(make_context: Make) -> None:
     )
     assert found == {"person": "Look up the person Ann Smith."}
     assert missing == []
+
+
+class Held(Scripted):
+    """A small model that can be held to a form; it says its lines."""
+
+    constrains: str = "grammar"
+
+
+def two_alike() -> ToolBox:
+    def order_cake(flavour: str) -> str:
+        """Order a thing from the kitchen."""
+        return f"a {flavour} cake"
+
+    def order_bread(flavour: str) -> str:
+        """Order a thing from the kitchen."""
+        return f"a {flavour} bread"
+
+    return ToolBox([StructuredTool.from_function(tool, metadata={ACTS: False}) for tool in (order_cake, order_bread)])
+
+
+def test_of_tools_as_near_a_small_model_names_one_and_fills_it_with_the_users_words(
+    talk: Any, make_context: Make
+) -> None:
+    chat = Held(lines=["order_bread", '{"flavour": "lemon"}'], asked=[], options=[])
+    context = make_context(chat=chat, tools=two_alike(), reader=None)
+    answer = talk.ask(context, "Order a thing from the kitchen, lemon", "tools")
+    assert "a lemon bread" in answer.text
+    assert chat.options[0]["regex"] == "(order_cake|order_bread)"
+    assert "flavour" in chat.options[1]["json_schema"]
+
+
+def test_what_a_small_model_makes_up_is_asked_for_instead(talk: Any, make_context: Make) -> None:
+    chat = Held(lines=["order_bread", '{"flavour": "garlic"}'], asked=[], options=[])
+    answer = talk.ask(
+        make_context(chat=chat, tools=two_alike(), reader=None), "Order a thing from the kitchen", "tools"
+    )
+    assert answer.route.path == "clarify"
+    assert "flavour" in answer.text

@@ -35,6 +35,16 @@ def rows(count: int) -> list[dict[str, Any]]:
     return made
 
 
+def test_how_often_own_words_stood_is_kept_where_enough_outcomes_tell(tmp_path: Path) -> None:
+    known = rows(60)
+    assert learn(known, *SHAPE).own_words is None
+    for number, row in enumerate(known):
+        row["paths"]["rag"]["stood"] = number % 4 == 0 if number < 40 else None
+    router = learn(known, *SHAPE)
+    router.save(tmp_path)
+    assert router.own_words == RouterModel.load(tmp_path).own_words == 0.25
+
+
 @pytest.fixture(scope="module")
 def router() -> RouterModel:
     return learn(rows(200), *SHAPE)

@@ -46,6 +46,8 @@ class RouterModel:
     heads: dict[AnswerPath, Head]
     expected: dict[AnswerPath, Expected]
     """What each path took when its outcomes were collected."""
+    own_words: float | None = None
+    """How often the model's own words stood in its answers from documents, 0–1; None where that was not measured."""
 
     def chances(self, seen: Mapping[str, float], vector: Sequence[float]) -> dict[AnswerPath, float]:
         """The chance of each learned path to answer well, 0–1. A vector of another length is left out."""
@@ -70,6 +72,7 @@ class RouterModel:
                              "slope": round(head.slope, 5), "shift": round(head.shift, 5)}
                       for path, head in self.heads.items()},
             "expected": {path: value.model_dump() for path, value in self.expected.items()},
+            "own_words": self.own_words,
         }  # fmt: skip
         (folder / FILE).write_text(json.dumps(value) + "\n", encoding="utf-8")
 
@@ -83,7 +86,8 @@ class RouterModel:
                  for path, one in raw["heads"].items()}  # fmt: skip
         directions = np.array(raw["directions"]) if raw["directions"] else np.zeros((0, 0))
         expected = {path: Expected(**value) for path, value in raw["expected"].items()}
-        return cls(raw["model"], np.array(raw["mean"]), np.array(raw["scale"]), directions, heads, expected)
+        shape = (np.array(raw["mean"]), np.array(raw["scale"]), directions)
+        return cls(raw["model"], *shape, heads, expected, raw.get("own_words"))
 
 
 def _short(values: Array) -> list[float]:

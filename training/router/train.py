@@ -53,7 +53,8 @@ def learn(rows: Rows, model: str, directions: int, strength: float, seed: int) -
             heads[path] = _head(inputs[known], _targets(rows, known, path), strength, seed)
     if not heads:
         raise UsageError(f"{len(rows)} outcomes are too few to learn from.", f"Bring {_LEAST_ROWS} of a path or more.")
-    return RouterModel(model, mean, scale, turned, heads, {path: _expected(rows, path) for path in heads})
+    expected = {path: _expected(rows, path) for path in heads}
+    return RouterModel(model, mean, scale, turned, heads, expected, _own_words(rows))
 
 
 def _paths(rows: Rows) -> list[AnswerPath]:
@@ -95,6 +96,13 @@ def _head(inputs: Array, targets: Array, strength: float, seed: int) -> Head:
     smooth = np.where(targets > 0, (good + 1) / (good + 2), 1 / (len(targets) - good + 2))  # Platt's targets
     slope, shift = fit_logistic(unseen[:, None], smooth, 1e-3)
     return Head(weights, bias, max(float(slope[0]), 0.05), shift)
+
+
+def _own_words(rows: Rows) -> float | None:
+    """How often the model's own words stood in an answer from documents; None where too few outcomes tell."""
+    told = [row["paths"]["rag"].get("stood") for row in rows if "rag" in row["paths"]]
+    stood = [bool(one) for one in told if one is not None]
+    return round(sum(stood) / len(stood), 4) if len(stood) >= _LEAST_ROWS else None
 
 
 def _expected(rows: Rows, path: AnswerPath) -> Expected:
