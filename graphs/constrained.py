@@ -51,11 +51,16 @@ def match(written: str, labels: Sequence[str]) -> str:
     return longest[0] if len(longest) == 1 else ""
 
 
-def fill(model: BaseChatModel, messages: Sequence[BaseMessage], schema: dict[str, Any]) -> tuple[Any, AIMessage | None]:
-    """A value that satisfies `schema`, and the model's last reply; None where it wrote no such value in two tries."""
+def fill(
+    model: BaseChatModel, messages: Sequence[BaseMessage], schema: dict[str, Any], longest: int = _LONGEST
+) -> tuple[Any, AIMessage | None]:
+    """A value that satisfies `schema`, and the model's last reply; None where it wrote no such value in two tries.
+
+    `longest` bounds each text in it, in characters; a lower bound makes a smaller grammar, which is ready sooner.
+    """
     options: dict[str, Any] = {"max_tokens": 512, "temperature": 0}
     if how(model):
-        options["json_schema"] = json.dumps(bounded(schema))
+        options["json_schema"] = json.dumps(bounded(schema, min(longest, _LONGEST)))
     asked = list(messages)
     reply: AIMessage | None = None
     for _ in range(2):
@@ -98,11 +103,11 @@ def check_schema(schema: Any) -> str:
     return ""
 
 
-def bounded(schema: dict[str, Any]) -> dict[str, Any]:
+def bounded(schema: dict[str, Any], longest: int = _LONGEST) -> dict[str, Any]:
     """The schema with an end to every text and list, so that what is written ends before the tokens do."""
-    out = {key: bounded(value) if isinstance(value, dict) else value for key, value in schema.items()}
+    out = {key: bounded(value, longest) if isinstance(value, dict) else value for key, value in schema.items()}
     if out.get("type") == "string" and not {"enum", "const", "format", "pattern"} & set(out):
-        out.setdefault("maxLength", _LONGEST)
+        out.setdefault("maxLength", longest)
     if out.get("type") == "array":
         out.setdefault("maxItems", _MOST_ITEMS)
     return _closed(out) if out.get("type") == "object" and "properties" in out else out

@@ -15,7 +15,7 @@ from assistant.knowledge.types import Vectors
 
 MOST = 8192
 """Vectors kept: 13 MB of 384 dimensions."""
-_LARGE = 100
+_LARGE = 512
 """Texts from which on a call is the loading of documents, whose passages are not embedded twice."""
 
 

@@ -24,6 +24,8 @@ from graphs.words import words
 
 ON_TEXT = ("zero_shot", "few_shot", "tuned")
 """The paths that work on a text the message brings."""
+_LEAST_LENGTH = 40
+"""Characters an extracted text may have at least; else none is longer than the text it is from."""
 BY_EXAMPLES = "worked examples"
 """What stands for the model of an answer that worked examples gave by themselves."""
 
@@ -96,7 +98,7 @@ def _extract(state: ChatState, context: Context, task: Task) -> dict[str, Any]:
     examples, steps = shown(state, context, task)
     head = f"{system}\n\nSchema: {json.dumps(task.form, ensure_ascii=False)}"
     messages = [SystemMessage(head), *turns(examples), HumanMessage(f"Text: {task.text}")]
-    value, reply = fill(model_of(state, context), messages, task.form)
+    value, reply = fill(model_of(state, context), messages, task.form, max(_LEAST_LENGTH, len(task.text)))
     draft = _draft(reply, context, state, prompt, examples)
     if value is None:
         why = "I don't know: the model wrote nothing that fits the schema, in two tries."

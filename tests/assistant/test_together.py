@@ -102,7 +102,7 @@ def test_the_text_longest_unused_is_embedded_again() -> None:
     assert model.asked == ["a", "bb", "ccc", "bb"]
 
 
-@pytest.mark.parametrize("count", [0, 101])
+@pytest.mark.parametrize("count", [0, 513])
 def test_no_text_and_very_many_pass_through(count: int) -> None:
     model = Lengths()
     recent = RecentVectors(model)
