@@ -51,7 +51,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         # on short answers in encyclopaedias, refuses too much.
         reads_found=False,
         examples=assistant.examples,
-        repeats=_repeats(assistant, request, corpus, facts),
+        repeats=_repeats(assistant, request, corpus, [name, choice.arm if choice else "", *facts]),
         router=resources.router.get(),
         tuned=resources.chat(models.tuned).get() if models.tuned else None,
         tuned_name=models.tuned,
@@ -94,8 +94,11 @@ def _corpus(assistant: Assistant, request: Request, notices: list[str]) -> tuple
     return Corpus(collection, documents, stats.chunks, store), retriever
 
 
-def _repeats(assistant: Assistant, request: Request, corpus: Corpus, facts: list[str]) -> Repeats | None:
-    """Answers to this question that rest on what is there now; none while the documents are out of reach."""
+def _repeats(assistant: Assistant, request: Request, corpus: Corpus, known: list[str]) -> Repeats | None:
+    """Answers to this question that rest on what is there now; none while the documents are out of reach.
+
+    `known` is what the context has beside: the model's name and side in a trial, and the remembered facts.
+    """
     from assistant.providers.registered import current
     from graphs.prompts import instead_now
 
@@ -104,7 +107,7 @@ def _repeats(assistant: Assistant, request: Request, corpus: Corpus, facts: list
         return None
     versions = [current(name, settings) for name in (request.model or models.chat, models.tuned) if name]
     rests_on = [versions, corpus.collection, assistant.catalogue.changes(corpus.collection), corpus.store,
-                assistant.examples.changes(), facts, instead_now(), _limits(assistant, request)]  # fmt: skip
+                assistant.examples.changes(), known, instead_now(), _limits(assistant, request)]  # fmt: skip
     return assistant.repeats.resting_on(rests_on, fresh=request.fresh or bool(request.replace))
 
 
