@@ -31,8 +31,9 @@ from assistant.threads import Threads
 from assistant.tool_runs import ToolRuns
 from assistant.tools import Tools
 from assistant.traces import Traces
-from assistant.turn import TurnRun
+from assistant.turn import Ended, TurnRun
 from assistant.validation import check_form, check_path, check_question, check_whole
+from assistant.watching.metrics import Metrics
 from graphs.answer import PATHS, Answer, Path
 from graphs.errors import CrossroadsError, NotFoundError, StoreError
 from graphs.events import Event, Status
@@ -76,6 +77,9 @@ class Assistant:
         self.documentation = Lazy(lambda: load_documentation(engine, self.knowledge))
         self.warmed = threading.Event()
         """Set when everything was loaded in the background, or could not be."""
+        self.metrics = Metrics()
+        self.ended: list[Ended] = [self.metrics.turn_ended]
+        """Who is told of every turn that is over."""
         self._engine = engine
         self._saver = saver
         self._graph = build_chat_graph(saver)
@@ -111,8 +115,7 @@ class Assistant:
         self._check(request)
         cancel = cancel or threading.Event()
         run = self._kept_run(request, cancel) if request.history is None else self._loose_run(request, cancel)
-        self._running.add(run)
-        return run.start()
+        return self._begin(run)
 
     def ask(self, request: Request, cancel: threading.Event | None = None) -> Answer:
         """Answer a question and wait for it. Raises the `CrossroadsError` the turn failed with."""
@@ -131,6 +134,7 @@ class Assistant:
         stored = self.feedback.record(vote, answer, question)
         self.watch.voted(answer.answer_id, vote.vote)
         self.repeats.clear()
+        self.metrics.votes.labels(vote.vote).inc()
         try:
             if vote.vote == "up":
                 self.examples.learn(question, answer, "vote")
@@ -144,8 +148,7 @@ class Assistant:
         """Go on with a turn that waits for a person's consent. Raises `NotFoundError` where none waits."""
         cancel = cancel or threading.Event()
         run = self._resumed_run(consent, cancel)
-        self._running.add(run)
-        return run.start()
+        return self._begin(run)
 
     def replay(
         self, thread_id: str, question_id: str = "", node: str = "", cancel: threading.Event | None = None
@@ -161,8 +164,7 @@ class Assistant:
         cancel = cancel or threading.Event()
         request = Request(question=values["question"], path=values["forced"], **values.get("asked", {}))
         run = self._replayed_run(request, cancel, values, before)
-        self._running.add(run)
-        return run.start()
+        return self._begin(run)
 
     def warm(self) -> None:
         """Load in the background what the first question will need."""
@@ -217,6 +219,10 @@ class Assistant:
                 self.resources.tell(f"documentation: {error}")
             self.knowledge.work_in_background()
         self.warmed.set()
+
+    def _begin(self, run: TurnRun) -> TurnRun:
+        self._running.add(run)
+        return run.start(self.ended)
 
     def _check(self, request: Request) -> None:
         check_question(request.question, self.settings.answering.max_question_chars)

@@ -139,6 +139,15 @@ class TraceSettings(_Section):
     """Whether prompts, documents and answers travel with them."""
 
 
+class LogSettings(_Section):
+    """What a running service writes down of turns and requests."""
+
+    to: Literal["file", "stderr", "off"] = "file"
+    """Where the log goes: HOME/logs/serve.jsonl, standard error, or nowhere. JSON, an object a line."""
+    text: bool = False
+    """Whether answers' texts are written too; without it the log holds no content."""
+
+
 class ToolSettings(_Section):
     """Which tools there are. Those that act always ask for consent first."""
 
@@ -208,6 +217,7 @@ class Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()
     budget: BudgetSettings = BudgetSettings()
     traces: TraceSettings = TraceSettings()
+    logs: LogSettings = LogSettings()
     grading: Grading = Grading()
     improve: ImproveSettings = ImproveSettings()
     serve: Serve = Serve()

@@ -31,15 +31,17 @@ def serve(settings: Settings, say: Say, on_ready: Callable[[str], None], *, page
     _check_exposure(settings)
     with _Ending() as ending, only_service(settings.home), _listening(settings) as listener:
         from assistant.app import open_assistant
+        from assistant.watching.log import Log
 
-        with open_assistant(settings, progress=say, warm=True) as assistant:
+        with Log(settings) as log, open_assistant(settings, progress=say, warm=True) as assistant:
+            assistant.ended.append(log.turn_ended)
             url = _url(settings, listener)
             service = announce(settings.home, url)
             try:
                 say(f"opening {url} (models are still loading)")
                 from assistant.http.application import build_application
 
-                server = _server(build_application(assistant, service.token, page=page))
+                server = _server(build_application(assistant, service.token, page=page, log=log))
                 ending.then(server, assistant.stop)
                 threading.Thread(target=_when_ready, args=(assistant, server, url, say, on_ready), daemon=True).start()
                 server.run(sockets=[listener])

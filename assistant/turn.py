@@ -11,7 +11,8 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
@@ -25,6 +26,8 @@ _CLOSE_SECONDS = 10.0
 
 Work = Callable[[Callable[[Event], None]], Answer]
 """Does the turn, passing its events on as they come; returns when the turn is saved."""
+Ended = Callable[["TurnRun", float], None]
+"""Is told of a turn that is over, and of its seconds. Must not fail."""
 
 
 class TurnRun(Iterator[Event]):
@@ -37,10 +40,12 @@ class TurnRun(Iterator[Event]):
         self._cancel = cancel
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._over = False
+        self._ended: list[Ended] = []
         self._thread = threading.Thread(target=self._run, args=(work, release), name="turn", daemon=True)
 
-    def start(self) -> TurnRun:
-        """Begin. Returns itself."""
+    def start(self, ended: Sequence[Ended] = ()) -> TurnRun:
+        """Begin; each of `ended` is called once the turn is saved, before its last event. Returns itself."""
+        self._ended = list(ended)
         self._thread.start()
         return self
 
@@ -67,6 +72,7 @@ class TurnRun(Iterator[Event]):
 
     def _run(self, work: Work, release: Callable[[], None]) -> None:
         last: Event
+        began = time.perf_counter()
         try:
             self.answer = work(self._events.put)
             last = Final(answer=self.answer)
@@ -75,6 +81,8 @@ class TurnRun(Iterator[Event]):
             last = Failed(error=self.error.as_json()["error"], thread_id=self.thread_id)
         finally:
             release()
+        for ended in self._ended:
+            ended(self, time.perf_counter() - began)
         self._events.put(last)
 
 
