@@ -50,7 +50,7 @@ def _postgres(settings: Settings) -> Engine:
 
     address = plain_url(settings).replace("postgresql://", "postgresql+psycopg://", 1)
     try:
-        engine = create_engine(address, pool_pre_ping=True)
+        engine = create_engine(address, pool_pre_ping=True, pool_size=10, max_overflow=30)  # a turn holds one
     except (ArgumentError, NoSuchModuleError):
         cure = "Write postgresql://USER:PASSWORD@HOST/DATABASE, or leave it empty for SQLite."
         raise SettingsError("database.url is no address of a Postgres database.", cure) from None

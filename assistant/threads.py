@@ -21,7 +21,7 @@ from assistant.database import writing
 from assistant.grades.log import add_answer, forget_thread, make_tables
 from assistant.records import Request, ThreadInfo, Turn
 from assistant.stores import keep_latest
-from assistant.turn_lock import take_turn
+from assistant.turn_lock import take_turn, take_turn_on_postgres
 from graphs.answer import PATHS, Answer, Expected
 from graphs.answer import Path as AnswerPath
 from graphs.errors import NotFoundError, UsageError
@@ -153,6 +153,8 @@ class Threads:
 
     def take(self, thread_id: str) -> Callable[[], None]:
         """Hold a conversation until what is returned is called. Raises `BusyError` while it is being answered."""
+        if self._engine.dialect.name == "postgresql":
+            return take_turn_on_postgres(self._engine, thread_id)
         return take_turn(self._locks, thread_id)
 
     def export(self, thread_id: str, format: Literal["markdown", "json"] = "markdown") -> str:  # noqa: A002

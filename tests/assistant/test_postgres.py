@@ -17,7 +17,7 @@ from assistant.app import Assistant
 from assistant.config import Settings
 from assistant.database import open_database
 from assistant.records import Consent, Request
-from graphs.errors import SettingsError, StorageError
+from graphs.errors import BusyError, SettingsError, StorageError
 from graphs.tools.box import ToolBox
 from tests.assistant.home_fakes import open_fake
 
@@ -94,6 +94,23 @@ def test_conversations_and_facts_are_there_after_a_restart_and_go_on(
         assert len(kept) == 1  # of the checkpoints only the last
         second.threads.delete(answer.thread_id)
         assert second.threads.messages(answer.thread_id) == []
+
+
+@needs_postgres
+def test_services_of_two_homes_share_conversations_and_take_turns(
+    opened: Callable[[], Assistant], cluster: Cluster, tmp_path: Path
+) -> None:
+    with opened() as first:
+        url = first.settings.database.url
+        with open_fake(tmp_path / "another", database={"url": url}) as second:
+            thread_id = first.ask(Request(question=QUESTION)).thread_id
+            release = first.threads.take(thread_id)
+            with pytest.raises(BusyError, match="still being answered"):
+                second.ask(Request(question=QUESTION, thread_id=thread_id))
+            second.ask(Request(question=QUESTION))  # another conversation does not wait
+            release()
+            assert "24 months" in second.ask(Request(question=QUESTION, thread_id=thread_id)).text
+            assert len(first.threads.turns(thread_id)) == 2
 
 
 @needs_postgres
