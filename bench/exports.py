@@ -42,6 +42,9 @@ CASES = [
 ]
 
 
+WIDEST = ("", "f16")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="local:smollm2-135m-instruct")
@@ -50,6 +53,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=50)
     parser.add_argument("--formats", default="", help="such as gguf,onnx; all without")
     parser.add_argument("--only", default="model,adapter")
+    parser.add_argument("--quantised", default="model,adapter", help="of which fewer bits are tried as well")
     options = parser.parse_args()
     base = model_folder(options.model, load_settings({}))
     print("| what | format | bits | same best token | max diff | KL | perplexity ratio | same answers | passed | s |")
@@ -59,7 +63,8 @@ def main() -> None:
             source = base if what == "model" else options.adapter or _adapter(base, Path(folder), options.steps)
             opened = _remembering(open_source(source, base))
             for number, (format_, quantise) in enumerate(CASES):
-                if not options.formats or format_ in options.formats.split(","):
+                wanted = not options.formats or format_ in options.formats.split(",")
+                if wanted and (what in options.quantised.split(",") or quantise in WIDEST):
                     _row(what, opened, Path(folder) / f"{what}-{number}", format_, quantise, options.questions)
 
 
