@@ -77,7 +77,8 @@ def _trainer(
 
     grpo = recipe.stage == "grpo"
     config = trl.GRPOConfig if grpo else trl.RLOOConfig
-    options = {**arguments(recipe, run, batch, accumulation), "eval_strategy": "no"}
+    options = arguments(recipe, run, batch, accumulation)
+    options |= {"eval_strategy": "no", "include_num_input_tokens_seen": "no"}  # TRL counts the tokens it had written
     with calm():
         model = adapted(load_model(base, recipe), recipe)
         trainer: Any = on_our_disk(trl.GRPOTrainer if grpo else trl.RLOOTrainer, run)(

@@ -133,8 +133,9 @@ def test_a_single_odd_step_is_no_gaming(tmp_path: Path) -> None:
     assert watched(tmp_path, [*STEADY, (20.0, 3.0, False), (20.0, 0.1, False)]) == ""
 
 
-def test_a_run_that_games_its_reward_is_ended(tmp_path: Path, tiny: Path) -> None:
-    recipe = a_recipe(tmp_path, tiny, rewards=["json"], steps=6, watch_window=1, most_kl=1e-9, learning_rate=0.1)
+def test_a_run_that_games_its_reward_is_ended(tmp_path: Path, tiny: Path, reward_model: Path) -> None:
+    keys = {"rewards": ["model"], "reward_model": str(reward_model), "steps": 6, "learning_rate": 0.1}
+    recipe = a_recipe(tmp_path, tiny, **keys, watch_window=1, most_kl=1e-9)
     events: list[dict[str, Any]] = []
     trained = train(recipe, listeners=[events.append])
     assert trained.version.metrics["gamed"] == 1.0
