@@ -146,6 +146,32 @@ def test_skipping_and_not_knowing_leave_no_scores(
     assert sorted(grade.outcome for grade, _ in grading.store.current()) == ["skipped", "unknown"]
 
 
+def test_gold_and_weights_are_set_where_everybody_sees_them(
+    address: str, grading: Grading, open_page: Callable[..., Any]
+) -> None:
+    watched = _open(open_page, address)
+    page = watched.page
+    for key in ("5", "5", "4"):
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".people")
+    page.click(".people summary")
+    page.click("text=Make my last grade gold")
+    page.wait_for_selector(".people")
+    assert len(grading.graders.gold()) == 1
+    page.click(".people summary")
+    page.once("dialog", lambda dialog: dialog.accept("a trial"))
+    page.click("[data-do=weigh]")
+    page.wait_for_selector("text=Take in again", state="attached")
+    assert grading.graders.weights() == {"me": 0.0}
+    page.click(".people summary")
+    watched.shot("grade-people")
+    assert "not: a trial" in page.inner_text(".people")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: install the `dev` group")
+    found = axe.Axe().run(page, context="#area").response["violations"]
+    assert [(one["id"], one["impact"]) for one in found if one["impact"] in ("serious", "critical")] == []
+
+
 def test_two_answers_are_compared_without_their_makers_names(
     address: str, grading: Grading, open_page: Callable[..., Any]
 ) -> None:
