@@ -20,8 +20,10 @@ _STYLE = (
     ".lineage{max-width:100%;overflow-x:auto}.lineage svg{min-width:46rem;width:100%;height:auto}"
     ".lineage rect{fill:none;stroke:currentColor;stroke-width:1.5}.lineage a:focus rect,.lineage a:hover rect"
     "{stroke-width:3}.lineage path{fill:none;stroke:currentColor;stroke-width:1.5}.lineage text{fill:currentColor;"
-    "font:600 13px sans-serif}.lineage text.small{font-weight:400;font-size:11.5px}dt{font-weight:600;margin-top:.5rem}"
-    "dd{overflow-wrap:anywhere}section:target h2{text-decoration:underline}"
+    "font:600 13px sans-serif}.lineage a{text-decoration:none}.lineage text.small{font-weight:400;font-size:11.5px}"
+    "body{max-width:78rem!important}dl{display:grid;grid-template-columns:minmax(6rem,auto) 1fr;"
+    "gap:.15rem 1rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}dd ul{margin:0;padding-inline-start:1.1rem}"
+    "section:target h2{text-decoration:underline}"
 )
 
 

@@ -61,7 +61,7 @@ class _Steps:
         """Train, or go on with the run's last checkpoint."""
         import yaml
 
-        from assistant.providers.registered import base_folder
+        from assistant.models.folders import base_folder
         from training.stages import load_recipe, train
 
         file = cycle.folder / "recipe.yaml"
@@ -91,7 +91,7 @@ class _Steps:
 
     def export(self, cycle: Cycle) -> dict[str, Any]:
         """The model as it will be served, proved to answer as the trained one does."""
-        from assistant.providers.registered import base_folder
+        from assistant.models.folders import base_folder
         from training.export.export import export
 
         version = self._version(cycle)
@@ -125,7 +125,7 @@ class _Steps:
 
     def _served_live(self) -> str:
         """The live model by a name that means the same in the home of any suite."""
-        from assistant.providers.registered import base_folder
+        from assistant.models.folders import base_folder
 
         name = live_name(self._settings)
         registered = name != self._settings.models.chat

@@ -89,8 +89,9 @@ def action(version: ModelVersion, assistant: Assistant) -> str:
     if trial and trial.version == version.version:
         return f"<p>on trial, {trial.share:.0%} of the conversations</p>"
     named = f'data-name="{escape(version.name)}" data-version="{escape(version.version)}"'
-    words = f"Try on {settings.canary:.0%} of the conversations"
-    return f'<p><button type="button" class="button" data-do="canary" {named}>{words}</button></p>'
+    words = f"Try on {settings.canary:.0%}"
+    label = f'aria-label="{words} of the conversations"'
+    return f'<p><button type="button" class="button" data-do="canary" {label} {named}>{words}</button></p>'
 
 
 def improvements(assistant: Assistant) -> Improvements:
@@ -126,15 +127,15 @@ def _trial(assistant: Assistant) -> str:
     if not trials:
         return ""
     last = trials[-1]
-    seen = "".join(f"<li>{escape(one.text())}</li>" for one in assistant.watch.compare())
-    signals = f"<ul>{seen}</ul>" if seen else ""
+    seen = "".join(f"<li>{escape(one.text())}</li>" for one in assistant.watch.compare() if one.evidence.blocks)
+    signals = f"<ul>{seen}</ul>" if seen else "<p class='faint'>The watch has nothing to compare yet.</p>"
     return f"<h3>Trial</h3>{_under_way(name, last) if not last.ended else _over(name, last)}{signals}"
 
 
 def _under_way(name: str, trial: Trial) -> str:
     return (
         f"<p>{escape(name)} {escape(trial.version)} answers {trial.share:.0%} of the conversations since "
-        f'{escape(trial.started[:16])}. <button type="button" class="quiet" data-do="end-canary" '
+        f'{escape(trial.started[:16].replace("T", " "))}. <button type="button" class="quiet" data-do="end-canary" '
         f'data-name="{escape(name)}" data-version="{escape(trial.version)}">End the trial</button></p>'
     )
 
