@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends
@@ -96,13 +97,13 @@ def action(version: ModelVersion, assistant: Assistant) -> str:
 
 def improvements(assistant: Assistant) -> Improvements:
     """The one overseer of a home's cycles."""
-    found = _OVERSEERS.get(id(assistant))
+    found = _OVERSEERS.get(assistant.settings.home)
     if found is None:
-        found = _OVERSEERS[id(assistant)] = Improvements(assistant.settings.home)
+        found = _OVERSEERS[assistant.settings.home] = Improvements(assistant.settings.home)
     return found
 
 
-_OVERSEERS: dict[int, Improvements] = {}
+_OVERSEERS: dict[Path, Improvements] = {}
 
 
 def _trials(assistant: Assistant) -> Canaries:

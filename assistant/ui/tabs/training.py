@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends
@@ -81,13 +82,13 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
 
 def _trainings(assistant: Assistant) -> Trainings:
     """The one overseer of a home's runs."""
-    found = _OVERSEERS.get(id(assistant))
+    found = _OVERSEERS.get(assistant.settings.home)
     if found is None:
-        found = _OVERSEERS[id(assistant)] = Trainings(assistant.settings.home)
+        found = _OVERSEERS[assistant.settings.home] = Trainings(assistant.settings.home)
     return found
 
 
-_OVERSEERS: dict[int, Trainings] = {}
+_OVERSEERS: dict[Path, Trainings] = {}
 
 
 def _form() -> str:
