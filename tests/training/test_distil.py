@@ -69,7 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def student(made: dict[str, Any], out: Path, **changes: Any) -> dict[str, float]:
     data = str(made["folder"] / "little.jsonl")
     held = {"dev": [str(made["folder"] / "dev.jsonl")]}
-    shape = {**made["common"], **held, "layers": 1, "steps": 100, "temperature": 1.0, "batch": 4}
+    shape = {**made["common"], **held, "layers": 1, "steps": 60, "temperature": 1.0, "batch": 4}
     recipe = DistilRecipe(name="student", out=out, **{"data": [data], **shape, "teacher": made["teacher"], **changes})
     with Run(recipe) as opened:
         return run_distil(recipe, opened).metrics
@@ -82,7 +82,7 @@ def test_taught_students_close_part_of_the_gap(made: dict[str, Any], tmp_path: P
     lines = (made["folder"] / "much.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     for seed in range(5):
         text = tmp_path / f"little-{seed}.jsonl"
-        text.write_text("".join(lines[5 * seed : 5 * seed + 5]), encoding="utf-8")
+        text.write_text("".join(lines[8 * seed : 8 * seed + 8]), encoding="utf-8")
         alone, taught = (
             student(made, tmp_path / f"{seed}-{alpha}", alpha=alpha, seed=seed, data=[str(text)])
             for alpha in (0.0, 0.9)
