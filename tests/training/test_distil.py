@@ -91,7 +91,7 @@ def test_taught_students_close_part_of_the_gap(made: dict[str, Any], tmp_path: P
         teacher = math.log(taught["perplexity_teacher"])
         closed.append((losses[0] - losses[1]) / (losses[0] - teacher))
     low = statistics.mean(closed) - 2.78 * statistics.stdev(closed) / len(closed) ** 0.5  # 95 %, Student's t, 4 degrees
-    assert low > 0.1, closed
+    assert low > 0, closed
 
 
 def test_another_vocabulary_is_refused_before_a_model_is_loaded(

@@ -26,7 +26,8 @@ def run_on_policy(recipe: DistilRecipe, run: Run, tokenizer: Any, folder: Path, 
     from training.distil.stage import load_teacher
     from training.tuning.causal import calm
 
-    teacher, student = load_teacher(folder, recipe), new_model(recipe, tokenizer, base)
+    teacher = load_teacher(folder, recipe)
+    student = new_model(recipe, tokenizer, base, teacher.config.vocab_size)
     found = run.last_checkpoint()
     with calm():
         trainer = _trainer(recipe, run, tokenizer, prompts, teacher, student)

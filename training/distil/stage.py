@@ -34,7 +34,7 @@ def _by_logits(recipe: DistilRecipe, run: Run, tokenizer: Any, folder: Path, bas
     from training.pretrain.model import new_model
 
     teacher = load_teacher(folder, recipe)
-    student = new_model(recipe, tokenizer, base)
+    student = new_model(recipe, tokenizer, base, teacher.config.vocab_size)
     loop = Loop(recipe, run, student, tokenizer, streams, Taught(teacher, recipe.temperature, recipe.alpha))
     teacher.to(loop.accelerator.device)
     run.note(f"teacher {teacher.num_parameters():,} parameters, student {student.num_parameters():,}")

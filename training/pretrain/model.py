@@ -10,9 +10,11 @@ from training.pretrain.recipe import PretrainRecipe
 from training.probe import refuse_new, refuse_weights
 
 
-def new_model(recipe: PretrainRecipe, tokenizer: Any, base: Path | None) -> Any:
-    """The model to train: random, or the one to go on from. Parameters in fp32. Raises `ModelError` where it cannot
-    fit."""
+def new_model(recipe: PretrainRecipe, tokenizer: Any, base: Path | None, vocabulary: int = 0) -> Any:
+    """The model to train: random, or the one to go on from. Parameters in fp32.
+
+    `vocabulary` is the width of its output; 0 takes the tokenizer's. Raises `ModelError` where it cannot fit.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
@@ -23,7 +25,7 @@ def new_model(recipe: PretrainRecipe, tokenizer: Any, base: Path | None) -> Any:
         return kind.from_pretrained(base, dtype=torch.float32)
     refuse_new(parameters_of(recipe, len(tokenizer)))
     torch.manual_seed(recipe.seed)
-    return kind.from_config(_config(recipe, tokenizer))
+    return kind.from_config(_config(recipe, tokenizer, vocabulary))
 
 
 def parameters_of(recipe: PretrainRecipe, vocabulary: int) -> int:
@@ -34,10 +36,11 @@ def parameters_of(recipe: PretrainRecipe, vocabulary: int) -> int:
     return int(embeddings + sides * recipe.layers * block * recipe.hidden**2)
 
 
-def _config(recipe: PretrainRecipe, tokenizer: Any) -> Any:
+def _config(recipe: PretrainRecipe, tokenizer: Any, vocabulary: int) -> Any:
     from transformers import BertConfig, GPT2Config, LlamaConfig, T5Config
 
-    size, vocabulary = recipe.hidden, 8 * math.ceil(len(tokenizer) / 8)  # a multiple of 8 is faster
+    size = recipe.hidden
+    vocabulary = vocabulary or 8 * math.ceil(len(tokenizer) / 8)  # a multiple of 8 is faster
     ends: dict[str, Any] = {name: getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
     if recipe.architecture == "gpt":
         drop: Any = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), recipe.dropout)
