@@ -52,7 +52,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         reads_found=False,
         examples=assistant.examples,
         repeats=_repeats(assistant, request, corpus, [name, choice.arm if choice else "", *facts]),
-        router=resources.router.get(),
+        router=assistant.router.get(),
         tuned=resources.chat(models.tuned).get() if models.tuned else None,
         tuned_name=models.tuned,
         given=_given(request.contexts) if request.contexts is not None else None,

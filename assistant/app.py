@@ -23,6 +23,7 @@ from assistant.knowledge.catalogue import Catalogue
 from assistant.records import Consent, Request, Vote
 from assistant.repeats import Repeats
 from assistant.resources import Lazy, Progress, Resources
+from assistant.routing import HomeRouter, outcomes_of
 from assistant.run_log import Recorder, RunLog
 from assistant.service import private_folder
 from assistant.shelf import Shelf
@@ -64,6 +65,7 @@ class Assistant:
         self.threads = Threads(engine, saver, private_folder(settings.home, "run"))
         self.feedback = Feedback(engine)
         self.watch = Watch(engine, settings)
+        self.router = HomeRouter(lambda: self.resources.router.get(), lambda: outcomes_of(self.grading, self.feedback))
         self.grading = Grading(engine, settings, self.feedback)
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
@@ -133,6 +135,7 @@ class Assistant:
         """Keep a vote; a good answer becomes a worked example, a bad one stops being one."""
         stored = self.feedback.record(vote, answer, question)
         self.watch.voted(answer.answer_id, vote.vote)
+        self.router.forget()
         self.repeats.clear()
         self.metrics.votes.labels(vote.vote).inc()
         try:

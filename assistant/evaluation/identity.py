@@ -36,6 +36,7 @@ def identity_of(assistant: Assistant, spec: TargetSpec) -> dict[str, Any]:
     if spec.kind in ("assistant", "retrieval", "routing"):
         found["documents"] = documents_sha256(assistant, spec.collection)
         found["examples"] = _examples(assistant)
+        found["outcomes"] = _outcomes(assistant)
     return found
 
 
@@ -104,6 +105,14 @@ def _examples(assistant: Assistant) -> str:
     """Hash of the worked examples few-shot prompts draw from."""
     listed = getattr(assistant.examples, "list", None)
     return _digest([str(item) for item in listed()]) if listed else ""
+
+
+def _outcomes(assistant: Assistant) -> str:
+    """Hash of the grades and votes that move the router's chances."""
+    from assistant.routing import outcomes_of
+
+    grading = getattr(assistant, "grading", None)
+    return _digest([str(one) for one in outcomes_of(grading, assistant.feedback)]) if grading else ""
 
 
 def _digest(value: Any) -> str:

@@ -47,10 +47,11 @@ def _undo(assistant: Assistant, arguments: Arguments) -> Any:
 
 
 def _teach(assistant: Assistant, grade: Grade) -> None:
-    """A well graded answer becomes a worked example; one that is no longer well graded is none any more.
+    """Examples and router learn: a well graded answer becomes a worked example, and is none once it is not any more.
 
     The grade itself is kept already: an example store that fails now is no reason to refuse it.
     """
+    assistant.router.forget()
     good = grade.outcome == "graded" and assistant.grading.store.rubric.share(grade.scores) >= GOOD
     try:
         if good:

@@ -15,8 +15,8 @@ from tests.assistant.home_fakes import open_fake_with
 from tests.assistant.tiny_models import tiny_folder
 from tests.training.tiny import signals, write_rows
 
-LONG = {"red": "stop now, for it is red", "green": "go on, for it is green"}
-SHORT = {"red": "stop now", "green": "go on"}
+LONG = {"red": "halt, for it is red", "green": "drive, for it is green"}
+SHORT = {"red": "halt", "green": "drive"}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def plan_of(folder: Path, talker: Path, grades: int = 200) -> Walk:
     return Walk(
         home=folder / "sitting",
         questions=[f"Signal {asked}?" for asked, _, _ in signals(grades, seed=21)],
-        policy=Policy(words=2, ends=r",\s*"),
+        policy=Policy(words=1, ends=r",\s*"),
         suite=_suite(folder),
         poison=_wrong,
         train=["learning_rate=5e-3", "batch=16", "accumulation=1", "epochs=2", "rank=8", "beta=0.2"],
@@ -82,7 +82,7 @@ def _suite(folder: Path) -> Path:
 
 
 def _wrong(one: Logged) -> str:
-    return SHORT["green" if "red" in one.question else "red"]
+    return LONG["green" if "red" in one.question else "red"]
 
 
 def test_the_sitting_of_the_tutorial(tmp_path: Path, talker: Path) -> None:

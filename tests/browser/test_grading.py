@@ -58,6 +58,11 @@ def _answer(answer_id: str, path: Any = "rag", text: str = SAID) -> Answer:
     )
 
 
+class _NoRouter:
+    def forget(self) -> None:
+        pass
+
+
 class _NoExamples:
     def learn(self, *_: object) -> bool:
         return False
@@ -84,7 +89,7 @@ def address(grading: Grading, tmp_path: Path, serve: Callable[[Any], str]) -> st
     from assistant.ui import mount
 
     fake: Any = FakeAssistant(tmp_path, [])
-    fake.grading, fake.examples = grading, _NoExamples()
+    fake.grading, fake.examples, fake.router = grading, _NoExamples(), _NoRouter()
     return serve(mount(FastAPI(), fake))
 
 

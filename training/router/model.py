@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,8 +18,10 @@ from graphs.seen import NAMES
 
 Array = NDArray[np.float64]
 FILE = "router.json"
-_LEAST, _MOST = 0.005, 0.995
+_LOWEST, _HIGHEST = 0.005, 0.995
 """No chance is surer than what the data can show."""
+_LEAST = 10
+_SPREAD = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,19 @@ class RouterModel:
         """The chance of each learned path to answer well, 0–1. A vector of another length is left out."""
         measures = self.measures(seen, vector)
         return {path: round(_chance(head, measures), 4) for path, head in self.heads.items()}
+
+    def shifted(self, outcomes: Mapping[AnswerPath, Sequence[tuple[float, bool]]]) -> RouterModel:
+        """The same curves, each moved up or down by what a home's own outcomes say: (the chance it gave, right or not).
+
+        One number a path, held near 0 by a normal prior of deviation 0.5 on log-odds; a path with fewer than ten
+        outcomes stays as it is. It is calibration in the large (Cox, 1958), not a new curve.
+        """
+        moved = {path: _shift(found) for path, found in outcomes.items() if path in self.heads and len(found) >= _LEAST}
+        heads = {
+            path: replace(head, shift=head.shift + moved[path]) if path in moved else head
+            for path, head in self.heads.items()
+        }
+        return replace(self, heads=heads)
 
     def measures(self, seen: Mapping[str, float], vector: Sequence[float]) -> Array:
         """The standardised input of every curve."""
@@ -96,7 +111,21 @@ def _short(values: Array) -> list[float]:
 
 def _chance(head: Head, measures: Array) -> float:
     total = head.slope * float(head.weights @ measures + head.bias) + head.shift
-    return float(np.clip(1 / (1 + np.exp(-total)), _LEAST, _MOST))
+    return float(np.clip(1 / (1 + np.exp(-total)), _LOWEST, _HIGHEST))
+
+
+def _shift(outcomes: Sequence[tuple[float, bool]]) -> float:
+    """The move of log-odds that fits outcomes best, by Newton's method."""
+    chances = np.clip([chance for chance, _ in outcomes], _LOWEST, _HIGHEST)
+    odds, right = np.log(chances / (1 - chances)), np.array([float(good) for _, good in outcomes])
+    move = 0.0
+    for _ in range(25):
+        now = 1 / (1 + np.exp(-(odds + move)))
+        step = (float((right - now).sum()) - move / _SPREAD**2) / (float((now * (1 - now)).sum()) + 1 / _SPREAD**2)
+        move += step
+        if abs(step) < 1e-9:
+            break
+    return move
 
 
 def fit_logistic(inputs: Array, targets: Array, strength: float, rounds: int = 50) -> tuple[Array, float]:

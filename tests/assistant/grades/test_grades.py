@@ -422,8 +422,13 @@ class _Examples:
         return int(self.kept.pop(answer_id, None) is not None)
 
 
+class _Router:
+    def forget(self) -> None:
+        pass
+
+
 def test_a_well_graded_answer_is_an_example_until_it_is_taken_back(grading: Grading) -> None:
-    assistant: Any = type("A", (), {"grading": grading, "examples": _Examples()})()
+    assistant: Any = type("A", (), {"grading": grading, "examples": _Examples(), "router": _Router()})()
     log(grading, "How long?", answer("a"))
     log(grading, "How wide?", answer("b"))
     GRADING["grades/record"](assistant, {"answer_id": "b", "scores": POOR})

@@ -1,0 +1,47 @@
+"""Grades and votes move the router's chances at once, without training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assistant.routing import HomeRouter
+from graphs.seen import NAMES
+from training.router.model import Head, RouterModel
+
+
+@pytest.fixture
+def base() -> RouterModel:
+    flat = np.zeros(len(NAMES))
+    heads: Any = {path: Head(flat, 0.0, 1.0, 0.0) for path in ("rag", "zero_shot")}
+    return RouterModel("m", flat, np.ones(len(NAMES)), np.zeros((0, 0)), heads, {})
+
+
+def chances(router: HomeRouter) -> dict[str, float]:
+    found = router.get()
+    assert found is not None
+    return dict(found.chances({}, []))  # type: ignore[arg-type]
+
+
+def test_outcomes_move_a_path_and_leave_the_others(base: RouterModel) -> None:
+    given: list[Any] = []
+    router = HomeRouter(lambda: base, lambda: given)
+    assert chances(router) == {"rag": 0.5, "zero_shot": 0.5}
+    given += [("zero_shot", {}, False)] * 30
+    assert chances(router)["zero_shot"] == 0.5  # not looked at before it is told
+    router.forget()
+    moved = chances(router)
+    assert moved["rag"] == 0.5
+    assert 0.15 < moved["zero_shot"] < 0.35  # held back by the prior, so not 0
+
+
+def test_few_outcomes_move_nothing(base: RouterModel) -> None:
+    router = HomeRouter(lambda: base, lambda: [("rag", {}, False)] * 9)
+    assert chances(router)["rag"] == 0.5
+
+
+def test_outcomes_as_good_as_expected_move_nothing(base: RouterModel) -> None:
+    router = HomeRouter(lambda: base, lambda: [("rag", {}, bool(number % 2)) for number in range(40)])
+    assert chances(router)["rag"] == pytest.approx(0.5, abs=0.001)
