@@ -32,6 +32,7 @@ from eval.statistics import compare
 from graphs.answer import Answer
 
 EXPERT = "the expert"
+HEADING = "## What it gave on the default model"
 PARTS = (
     "a warranty", "an index", "a recipe", "a library", "music", "software", "the sea", "the moon", "a contract",
     "bread", "a bridge", "a clock", "a garden", "glass", "a map", "money", "paper", "rain", "a school", "sleep",
@@ -251,9 +252,42 @@ def standing_suite(folder: Path, most: int = 24) -> Path:
     return suite
 
 
+def told(figures: dict[str, Any], model: str) -> str:
+    """The figures as the tutorial's page tells them."""
+    first, bad, seconds = figures["improve"], figures["poisoned"], figures["seconds"]
+    lines = [
+        f"{figures['grades']} grades of answers by `{model}`; {first['rows']} rows for {first['stage'].upper()}, "
+        f"{first['held_out']} questions held out. Answering took {seconds['answers'] / 60:.0f} minutes, the cycle "
+        f"{seconds['improve'] / 60:.0f}, the poisoned one {seconds['poisoned'] / 60:.0f}.",
+        f"- Parity of the export: argmax agreement {first['parity']['argmax_agreement']:.4f}, same answers "
+        f"{first['parity']['same_answers']:.0%}.",
+        f"- Gate: {first['gate']['verdict']}. {' '.join(first['gate']['reasons'])}",
+    ]
+    if policy := figures.get("policy"):
+        before, after = figures["words"]
+        lines += [
+            f"- Answers as the expert wants them, of {policy['n']} held-out questions: {policy['before']:.0%} before, "
+            f"{policy['after']:.0%} after; a gain of {100 * policy['gain']:.0f} points (95 % interval "
+            f"{100 * policy['low']:.0f} to {100 * policy['high']:.0f}). Mean length {before:g} words, then {after:g}.",
+            f"- After the rollback {figures['back']['as_before']} of {figures['back']['asked']} answers are word for "
+            "word what they were.",
+        ]
+    lines.append(f"- Poisoned grades: {bad['gate']['verdict']}. {' '.join(bad['gate']['reasons'])}")
+    return "\n".join(lines)
+
+
+def write_page(page: Path, text: str) -> None:
+    """Put the figures below their heading, in place of what stood there."""
+    whole = page.read_text(encoding="utf-8")
+    head, _, rest = whole.partition(f"{HEADING}\n")
+    _, mark, after = rest.partition("\n## ")
+    page.write_text(f"{head}{HEADING}\n\n{text}\n{mark}{after}", encoding="utf-8")
+
+
 def main() -> None:
     """Walk on the default model."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--page", type=Path, help="docs/tutorial.md, whose figures are then written anew")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--grades", type=int, default=200)
     parser.add_argument("--train", nargs="*", default=["learning_rate=2e-4", "accumulation=4", "max_length=256"])
@@ -271,7 +305,10 @@ def main() -> None:
         train=asked.train,
         settings={"answering.answer_tokens": 48, "store.kind": "chroma", "models.threads": 1},
     )
-    print(json.dumps(walk(plan), indent=1, ensure_ascii=False))
+    figures = walk(plan)
+    print(json.dumps(figures, indent=1, ensure_ascii=False))
+    if asked.page:
+        write_page(asked.page, told(figures, plan.load(home / "honest").models.chat))
 
 
 if __name__ == "__main__":
