@@ -232,7 +232,7 @@ def _people(summary: Mapping[str, Any], history: Sequence[Weighing]) -> str:
         '<details class="people"><summary>Graders, gold and how far the checker can be trusted</summary>'
         '<div class="table-wrap"><table><thead><tr><th>Grader</th><th class="num">Grades</th><th>Agrees with gold</th>'
         f"<th>Counts</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<p class="row">{summary["gold"]} answers have a gold grade. '
+        f'<p class="row">Gold grades: {summary["gold"]} '
         '<button type="button" class="button" data-do="gold">Make my last grade gold</button></p>'
         f"<h3>The checker of sources beside the experts</h3><ul>{checker}</ul></details>"
     )

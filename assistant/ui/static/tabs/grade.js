@@ -31,7 +31,7 @@ export const actions = {
   cannot: () => keep("unknown"),
   skip: () => keep("skipped"),
   undo: () => change("ui/tabs/grade/undo", {}, "taken back"),
-  gold: () => change("ui/tabs/grade/gold", {}, "it is gold now"),
+  gold: () => among("ui/tabs/grade/gold", {}, "it is gold now"),
   weigh: ({ dataset }) => weigh(dataset.grader, Number(dataset.weight)),
   choose: (button) => choose(button.dataset.choice),
 };
@@ -97,7 +97,12 @@ async function keep(outcome) {
 
 function weigh(grader, weight) {
   const reason = weight ? "" : prompt(`Why should the grades of ${grader} not count? Everybody sees the reason.`)?.trim();
-  if (weight || reason) change("ui/tabs/grade/weigh", { grader, weight, reason }, "noted");
+  if (weight || reason) among("ui/tabs/grade/weigh", { grader, weight, reason }, "noted");
+}
+
+// A change among the graders: their table stays open.
+async function among(path, json, done) {
+  if (await change(path, json, done)) document.querySelector(".people").open = true;
 }
 
 function choose(choice) {
