@@ -28,6 +28,7 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
 
     A store out of reach leaves the retriever out and says so in `notices`. Raises `ModelError` and the like.
     """
+    from assistant.encoding import StandingIn
     from graphs.context import Context
 
     resources, models = assistant.resources, assistant.settings.models
@@ -42,8 +43,9 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         arm=choice.arm if choice else "",
         corpus=corpus,
         checker=resources.checker.get(),
-        encoder=resources.embeddings.get(),
+        encoder=StandingIn(resources.embeddings.get()),
         retriever=retriever,
+        by_words=_by_words(assistant, corpus) if retriever is not None else None,
         tables=_tables(assistant, corpus) if retriever is not None else None,
         documents=_documents(assistant, corpus) if retriever is not None else None,
         reader=resources.reader.get(),
@@ -109,6 +111,10 @@ def _repeats(assistant: Assistant, request: Request, corpus: Corpus, known: list
     rests_on = [versions, corpus.collection, assistant.catalogue.changes(corpus.collection), corpus.store,
                 assistant.examples.changes(), known, instead_now(), _limits(assistant, request)]  # fmt: skip
     return assistant.repeats.resting_on(rests_on, fresh=request.fresh or bool(request.replace))
+
+
+def _by_words(assistant: Assistant, corpus: Corpus) -> BaseRetriever:
+    return assistant.resources.knowledge.get().retriever(corpus.collection, by_words=True)
 
 
 def _tables(assistant: Assistant, corpus: Corpus) -> Tables:

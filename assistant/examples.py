@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Column, MetaData, String, Table, delete, func, insert, select
 from sqlalchemy.engine import Engine
 
 from assistant.database import writing
 from graphs.answer import Answer, Example, Record
 from graphs.context import Voted
-from graphs.errors import NotFoundError, UsageError
+from graphs.errors import ModelError, NotFoundError, UsageError
 from graphs.examples import pick, vote
 from graphs.tasks import TASKS
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from assistant.knowledge.base import KnowledgeBase
     from assistant.knowledge.types import Chunk, Hit, Vectors
 
+log = logging.getLogger(__name__)
 Origin = Literal["file", "hand", "vote", "graded"]
 KINDS = ("answer", *TASKS)
 """What an example can be of: a plain answer, or a task on a text."""
@@ -170,8 +173,9 @@ class Examples:
         """The vector of the text, the nearest examples that fit the labels, each with its own vector, and outputs."""
         from assistant.knowledge.indexing import embed
 
-        knowledge = self._knowledge()
-        vector = embed(knowledge.embeddings, [text])[0]
+        knowledge, vector = self._knowledge(), self._vector(text)
+        if vector is None:
+            return np.zeros(0, dtype=np.float32), [], {}
         hits = knowledge.store.search(collection(task), text, vector, most, 1.0)
         kept = self._outputs([hit.chunk.document_id for hit in hits])
         fitting = [hit for hit in hits if _fits(kept.get(hit.chunk.document_id), labels)]
@@ -183,11 +187,10 @@ class Examples:
         """Cosine of the nearest example of `task`; 0 where there is none. One search, no reading."""
         if task not in self.counts():
             return 0.0
-        from assistant.knowledge.indexing import embed
-
-        knowledge = self._knowledge()
-        vector = embed(knowledge.embeddings, [text])[0]
-        hits = knowledge.store.search(collection(task), text, vector, 1, 1.0)
+        vector = self._vector(text)
+        if vector is None:
+            return 0.0
+        hits = self._knowledge().store.search(collection(task), text, vector, 1, 1.0)
         return max((hit.similarity for hit in hits), default=0.0)
 
     def learn(self, question: str, answer: Answer, origin: Origin) -> bool:
@@ -214,6 +217,16 @@ class Examples:
             query = select(_examples.c.example_id).where(_examples.c.answer_id == answer_id)
             ids = [row[0] for row in connection.execute(query)]
         return self.remove(ids) if ids and answer_id else 0
+
+    def _vector(self, text: str) -> NDArray[np.float32] | None:
+        """The vector of a text; None where the embedding model fails now, which must not end a turn."""
+        from assistant.knowledge.indexing import embed
+
+        try:
+            return np.asarray(embed(self._knowledge().embeddings, [text])[0])
+        except ModelError as error:
+            log.warning("No examples are looked for: %s", error)
+            return None
 
     def _index(self, rows: dict[str, NewExample]) -> None:
         from assistant.knowledge.indexing import embed

@@ -74,12 +74,13 @@ def look(assistant: Assistant, question: str, seen: dict[str, float] | None = No
 
 
 def _looked(assistant: Assistant, request: Request) -> tuple[Probe | None, Look]:
-    from graphs.nodes.route import look_at, search
+    from graphs.nodes.route import look_at
     from graphs.routing import kind_of
+    from graphs.searching import search
     from graphs.tasks import find_task
 
     context, question = context_of(assistant, request), request.question
-    passages = search(question, context)[0] if kind_of(question) in ("question", "self") else []
+    passages = search(question, context).passages if kind_of(question) in ("question", "self") else []
     return look_at(question, question, find_task(question, request.labels, request.form), context, passages)
 
 

@@ -4,10 +4,11 @@
     python bench/kill_ingest.py                                                             100 kills, every document
 
 Each round starts `crossroads ingest` on the folder, writes down which documents it says are done, and kills it. Then a
-new process opens the home and, without mending by hand, looks for every acknowledged document: listed once, its chunks
-in the store exactly as many as the catalogue says, its text resolving at the chunks' offsets, found by a search
-narrowed to it. Exit 1 where one is missing, doubled or torn. After the last kill the ingest runs to its end, if
-`--finish` is given.
+new process opens the home and, without mending by hand, looks for what was acknowledged since the kill before and for
+20 documents from earlier; after every tenth kill, the last one, and before it starts from nothing again, for every
+acknowledged document: listed once, its chunks in the store exactly as many as the catalogue says, its text resolving at
+the chunks' offsets, and (20 of them) found by a search narrowed to it. Exit 1 where one is missing, doubled or torn.
+After the last kill the ingest runs to its end, if `--finish` is given.
 """
 
 from __future__ import annotations
@@ -34,23 +35,30 @@ def main() -> int:
     options = _options()
     chance = random.Random(options.seed)  # noqa: S311 - the moments of the kills can be repeated
     losses: list[str] = []
+    total = passes = 0
     acknowledged: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="crossroads-kill-ingest-") as made:
         folder, home = Path(made) / "docs", Path(made) / "home"
         count = corpus(folder, options.documents)
         for number in range(options.kills):
-            acknowledged |= killed(home, folder, chance.uniform(0.5, options.longest), options)
-            losses += look(home, acknowledged, options)
+            said = killed(home, folder, chance.uniform(0.2, options.longest), options)
+            fresh, acknowledged = said - acknowledged, acknowledged | said
+            full = number % 10 == 9 or number == options.kills - 1 or len(acknowledged) == count
+            earlier = chance.sample(sorted(acknowledged - fresh), min(20, len(acknowledged - fresh)))
+            losses += look(home, acknowledged if full else fresh | set(earlier), options)
             print(
                 f"{number + 1}: {len(acknowledged)} of {count} acknowledged, lost {losses}", file=sys.stderr, flush=True
             )
+            total += len(fresh)
             if len(acknowledged) == count:  # everything is in: begin again, so that kills hit an ingest at work
+                passes += 1
                 forget(home, options)
                 acknowledged.clear()
         if options.finish:
             subprocess.run(command(home, folder, options), check=False, capture_output=True)
             losses += look(home, acknowledged, options)
-    print(json.dumps({"kills": options.kills, "documents": count, "losses": losses}, indent=1))
+    report = {"kills": options.kills, "documents": count, "acknowledged": total, "begun_again": passes}
+    print(json.dumps({**report, "losses": losses}, indent=1))
     return 1 if losses else 0
 
 

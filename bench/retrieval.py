@@ -60,6 +60,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=SETS)
     parser.add_argument("--most", type=int, default=400, help="questions of each set at most; 0 is all")
+    parser.add_argument("--documents", type=int, default=0, help="of kb_docs, spread over the set; 0 is all")
     parser.add_argument("--store", default="weaviate", choices=["weaviate", "chroma", "faiss"])
     parser.add_argument("--only", nargs="*", default=[], help="searches beside the hybrid; all without")
     parser.add_argument("--vectors", default="", help="a folder that keeps the vectors, so that a second run is quick")
@@ -77,7 +78,7 @@ def _embeddings(settings: Any) -> Any:
 def _measure(options: argparse.Namespace, settings: Any, model: Any, store: Any) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for name in options.sets:
-        for pool in load(name, _splitter(model, settings), options.most):
+        for pool in load(name, _splitter(model, settings), options.most, documents=options.documents):
             rows += _one_pool(pool, options, settings, model, store)
     below = [
         f"{row['set']}: {BASE} is {-row['difference']:.4f} below {row['name']}"
@@ -85,6 +86,7 @@ def _measure(options: argparse.Namespace, settings: Any, model: Any, store: Any)
         if row["name"] in HALVES and row["difference"] > 0
     ]
     about = {
+        "asked": " ".join(sys.argv[1:]),
         "store": f"{store.kind} {store.version}",
         "alpha": settings.knowledge.alpha,
         "chunk_tokens": _tokens(settings),
@@ -224,7 +226,7 @@ def page(report: dict[str, Any]) -> str:
     lines = [
         "# How well passages are found",
         "",
-        f"`python bench/retrieval.py --write docs/retrieval-quality.md` made this page: {report['store']}, "
+        f"`python bench/retrieval.py {report['asked']}` made this page: {report['store']}, "
         f"`{report['model']}`, chunks of {report['chunk_tokens']} tokens, `knowledge.alpha` {report['alpha']}. "
         "The share of the vectors was chosen on these same sets except `kb_docs`: it is tuned on what it is shown "
         "with. Differences are those of nDCG@10 to the hybrid on the same questions, with the 95 % interval of a "

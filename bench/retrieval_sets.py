@@ -42,10 +42,16 @@ class Pool:
     questions: list[Question]
 
 
-def load(name: str, split: Splitter, most: int, seed: int = 7) -> list[Pool]:
-    """The pools of a set with at most `most` questions each (0: all), the same ones for a seed."""
-    makers = {"rag_chunk": _rag_chunk, "kb_docs": _kb_docs, "own_docs": _own_docs}
-    pools = _multi(split, most) if name == "multi" else makers[name](split)
+def load(name: str, split: Splitter, most: int, seed: int = 7, documents: int = 0) -> list[Pool]:
+    """The pools of a set with at most `most` questions each (0: all), the same ones for a seed.
+
+    `documents` bounds those of `kb_docs`.
+    """
+    makers: dict[str, Callable[[], list[Pool]]] = {
+        "rag_chunk": lambda: _rag_chunk(split), "own_docs": lambda: _own_docs(split),
+        "kb_docs": lambda: _kb_docs(split, documents), "multi": lambda: _multi(split, most),
+    }  # fmt: skip
+    pools = makers[name]()
     return [Pool(pool.name, pool.chunks, _some(pool.questions, most, seed)) for pool in pools]
 
 
@@ -89,10 +95,10 @@ def _holding(chunks: Sequence[Any], spans: Sequence[tuple[int, int]]) -> frozens
     )
 
 
-def _kb_docs(split: Splitter) -> list[Pool]:
+def _kb_docs(split: Splitter, documents: int) -> list[Pool]:
     chunks: list[Any] = []
     below: dict[str, set[int]] = {}
-    for row in kb_rows(0):
+    for row in kb_rows(documents):
         for chunk in split(row["text"], row["id"], row["title"]):
             heading = chunk.heading.split(" › ")[-1].strip()
             if len(heading.split()) >= 3:

@@ -198,6 +198,8 @@ class Context:
     """On which side of a trial the chat model is; empty for one that was asked for by name."""
     retriever: BaseRetriever | None = None
     """None where the collection is empty or the store is out of reach (then `notices` says so)."""
+    by_words: BaseRetriever | None = None
+    """As `retriever`, without an embedding model; used, and told, where that one fails."""
     tables: Tables | None = None
     documents: Documents | None = None
     reader: Reader | None = None

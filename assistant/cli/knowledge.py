@@ -93,7 +93,7 @@ def search(
         typer.Option(
             "--where",
             metavar="KEY=VALUE",
-            help="Narrow it: document, source, title, format, after, before, heading, pages.",
+            help="Narrow it: document, source, title, author, format, after, before, heading, pages.",
             show_default=False,
         ),
     ] = None,

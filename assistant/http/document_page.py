@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path, PurePath
 from urllib.parse import quote, urlsplit
 
+from assistant.http.pdf_pictures import Pictures
 from assistant.knowledge.formats import format_of
 from assistant.knowledge.places import part_of, place_in
 from assistant.knowledge.types import Page, StoredDocument
@@ -14,13 +15,14 @@ from graphs.errors import CrossroadsError
 STYLE = (Path(__file__).parent / "viewer.css").read_text(encoding="utf-8")
 
 
-def page(document: StoredDocument, start: int, end: int, original: Path | None) -> str:
+def page(document: StoredDocument, start: int, end: int, original: Path | None, pictures: Pictures) -> str:
     """The whole page. The first marked piece has the id `here`, so `#here` scrolls to it; `original` is the file."""
     title = document.info.title or name(document)
     cited = cited_page(document, start, end)
     parts = [_head(document, title, cited, (start, end), has_original=original is not None)]
     if cited and original and document.info.media_type == "application/pdf":
-        parts.append(_picture(document, cited, start, end, original))
+        at = pictures.marked_at(original, document, cited, start, end)
+        parts.append(_picture(document, cited, start, end, at))
     parts.append(_text(document, start, end, picture=len(parts) == 2))
     return _html(title, "".join(parts))
 
@@ -68,12 +70,10 @@ def _head(
     )
 
 
-def _picture(document: StoredDocument, cited: Page, start: int, end: int, original: Path) -> str:
-    from assistant.http.pdf_pictures import marked_at
-
+def _picture(document: StoredDocument, cited: Page, start: int, end: int, at: float) -> str:
     address = f"{_address(document)}/pages/{cited.number}?start={start}&amp;end={end}"
     return (
-        f'<figure><span id="here" style="top: {marked_at(original, cited, start, end):.1%}"></span>'
+        f'<figure><span id="here" style="top: {at:.1%}"></span>'
         f'<img src="{address}" '
         f'alt="Page {cited.number} with the cited passage marked; its text follows below">'
         f"<figcaption>Page {cited.number}, as printed. Its text is below.</figcaption></figure>"

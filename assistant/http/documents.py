@@ -12,6 +12,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 from assistant.http import document_page
+from assistant.http.pdf_pictures import Pictures
 from graphs.errors import CrossroadsError, NotFoundError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ HEADERS = {
 
 def documents_router(assistant: Assistant) -> APIRouter:
     """The viewer's routes."""
-    router = APIRouter(prefix="/documents", tags=["documents"])
+    router, pictures = APIRouter(prefix="/documents", tags=["documents"]), Pictures()
 
     @router.get("/{document_id}")
     def show(document_id: str, start: int = 0, end: int = 0) -> Response:
@@ -38,21 +39,19 @@ def documents_router(assistant: Assistant) -> APIRouter:
             original = assistant.knowledge.original(document_id)
         except CrossroadsError as error:
             return _refused(error)
-        html = document_page.page(document, *_span(document, start, end), original)
+        html = document_page.page(document, *_span(document, start, end), original, pictures)
         return HTMLResponse(html, headers=HEADERS)
 
     @router.get("/{document_id}/pages/{number}")
     def picture(document_id: str, number: int, start: int = 0, end: int = 0) -> Response:
         """A page of a PDF as PNG, the span from `start` to `end` marked on it."""
-        from assistant.http.pdf_pictures import draw
-
         try:
             document = _document(assistant, document_id)
             original = assistant.knowledge.original(document_id)
             page = next((page for page in document.pages if page.number == number), None)
             if original is None or page is None or document.info.media_type != "application/pdf":
                 raise NotFoundError(f"There is no picture of page {number!r}.", "Open the document's text instead.")
-            png = draw(original, page, *_span(document, start, end))
+            png = pictures.draw(original, document, page, *_span(document, start, end))
         except CrossroadsError as error:
             return _refused(error)
         return Response(png, media_type="image/png", headers={**HEADERS, "cache-control": "private, max-age=600"})

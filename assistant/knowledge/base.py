@@ -21,14 +21,14 @@ from assistant.knowledge.fetch import is_url
 from assistant.knowledge.filters import Filters
 from assistant.knowledge.formats import format_of
 from assistant.knowledge.health import Health
-from assistant.knowledge.indexing import Indexer, identity
+from assistant.knowledge.indexing import Indexer
 from assistant.knowledge.ingest import Ingest, Listener, Source, Upload
 from assistant.knowledge.jobs import Job, Jobs
-from assistant.knowledge.model_change import ModelChange, begin_change
+from assistant.knowledge.model_change import ModelChange, begin_change, remembered_identity
 from assistant.knowledge.neighbours import widened
 from assistant.knowledge.places import Place, page_at, part_of
 from assistant.knowledge.retriever import KnowledgeRetriever
-from assistant.knowledge.search import Plan, find
+from assistant.knowledge.search import Plan, find, find_by_words
 from assistant.knowledge.stores.hybrid import NOTHING
 from assistant.knowledge.types import (
     Chunk,
@@ -58,7 +58,7 @@ def open_knowledge(settings: Settings, embeddings: Embeddings) -> KnowledgeBase:
     from assistant.knowledge.stores import open_store
 
     catalogue = Catalogue(open_database(settings))
-    fingerprint, dimensions = identity(embeddings)
+    fingerprint, dimensions = remembered_identity(settings, embeddings)
     store = open_store(settings, fingerprint=fingerprint, dimensions=dimensions)
     knowledge = KnowledgeBase(settings, catalogue, store, embeddings)
     knowledge.change = begin_change(settings, knowledge.indexer)
@@ -253,26 +253,37 @@ class KnowledgeBase:
         """The collections that hold documents, and the default one."""
         return sorted({*self.catalogue.counts(), self.settings.knowledge.collection})
 
-    def search(self, question: str, collection: str = "", k: int = 0, filters: Filters | None = None) -> list[Hit]:
+    def search(
+        self,
+        question: str,
+        collection: str = "",
+        k: int = 0,
+        filters: Filters | None = None,
+        *,
+        by_words: bool = False,
+    ) -> list[Hit]:
         """The best `k` passages (0: as many as the settings say), best first; never one of a deleted document.
 
-        Raises `StoreError` where the store is out of reach, `UsageError` for a filter that cannot be read.
+        `by_words` does without the embedding model: BM25 alone. Raises `StoreError` where the store is out of reach,
+        `ModelError` where the embedding model fails, `UsageError` for a filter that cannot be read.
         """
         name = self._collection(collection)
         wanted = k or self.settings.knowledge.passages
         if not question.strip():
             return []
         where = filters.where(self.catalogue.list(name)) if filters else NOTHING
-        hits = self._find(name, question, wanted, where)
+        hits = self._find(name, question, wanted, where, by_words)
         visible = self._visible(hits)
         if len(visible) < wanted == len(hits):  # some were dropped, so there may be more behind them
-            visible = self._visible(self._find(name, question, 3 * wanted, where))
+            visible = self._visible(self._find(name, question, 3 * wanted, where, by_words))
         return visible[:wanted]
 
-    def _find(self, collection: str, question: str, k: int, where: Where) -> list[Hit]:
+    def _find(self, collection: str, question: str, k: int, where: Where, by_words: bool) -> list[Hit]:
         store, embeddings = self.change.side() if self.change else (self.store, self.embeddings)
         self.health.check()
         try:
+            if by_words:
+                return find_by_words(store, collection, question, k, where)
             return find(store, embeddings, collection, question, k, self.plan, where)
         except StoreError:
             self.health.failed()
@@ -296,10 +307,10 @@ class KnowledgeBase:
         starts = getattr(self.embeddings, "token_starts", approximate_token_starts)
         return widened(hits, self.catalogue, self.settings.knowledge.context_tokens, starts)
 
-    def retriever(self, collection: str = "", k: int = 0) -> KnowledgeRetriever:
-        """The collection as LangChain sees it."""
-        wanted = k or self.settings.knowledge.passages
-        return KnowledgeRetriever(knowledge=self, collection=self._collection(collection), k=wanted)
+    def retriever(self, collection: str = "", k: int = 0, *, by_words: bool = False) -> KnowledgeRetriever:
+        """The collection as LangChain sees it; `by_words` as in `search`."""
+        wanted, name = k or self.settings.knowledge.passages, self._collection(collection)
+        return KnowledgeRetriever(knowledge=self, collection=name, k=wanted, by_words=by_words)
 
     def mend(self) -> int:
         """Finish now what a killed process left half done. Returns how many documents were touched."""

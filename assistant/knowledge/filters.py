@@ -23,6 +23,8 @@ class Filters:
     """A pattern such as `*/handbooks/*.pdf` over the whole source, or over the file's name alone."""
     title: str = ""
     """Words in the title, in any case."""
+    author: str = ""
+    """Words of one author's name, in any case."""
     format: str = ""
     """A media type (`application/pdf`) or the ending of a file (`pdf`)."""
     after: str = ""
@@ -36,7 +38,7 @@ class Filters:
 
     def where(self, documents: Sequence[DocumentInfo]) -> Where:
         """These filters in a store's terms, given the catalogue. Raises `UsageError` for one that cannot be read."""
-        named = [self.document, self.source, self.title, self.format, self.after, self.before]
+        named = [self.document, self.source, self.title, self.author, self.format, self.after, self.before]
         first, last = _day(self.after), _day(self.before)
         found = None
         if any(named):
@@ -48,7 +50,8 @@ class Filters:
         return (
             (not self.document or self.document in (info.document_id, info.source))
             and (not self.source or _matches(info.source, self.source))
-            and (not self.title or all(word in info.title.lower() for word in self.title.lower().split()))
+            and (not self.title or _has_words(info.title, self.title))
+            and (not self.author or any(_has_words(name, self.author) for name in _authors(info)))
             and (not self.format or self.format.lower().lstrip(".") in _formats(info))
             and (first is None or (day is not None and day >= first))
             and (last is None or (day is not None and day <= last))
@@ -73,6 +76,15 @@ def date_of(info: DocumentInfo) -> date | None:
         except ValueError:
             continue
     return None
+
+
+def _has_words(text: str, wanted: str) -> bool:
+    return all(word in text.lower() for word in wanted.lower().split())
+
+
+def _authors(info: DocumentInfo) -> list[str]:
+    named = info.metadata.get("authors") or []
+    return [named] if isinstance(named, str) else [str(name) for name in named]
 
 
 def _matches(source: str, pattern: str) -> bool:

@@ -14,13 +14,14 @@ import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from langchain_core.embeddings import Embeddings
 
 from assistant.config import Settings
 from assistant.knowledge.indexing import Indexer, identity
 from assistant.knowledge.types import ChunkStore
-from graphs.errors import CrossroadsError
+from graphs.errors import CrossroadsError, ModelError
 
 log = logging.getLogger(__name__)
 
@@ -80,14 +81,31 @@ def begin_change(settings: Settings, indexer: Indexer) -> ModelChange | None:
     return ModelChange(settings, store, old, (indexer.store, indexer.embeddings))
 
 
+def remembered_identity(settings: Settings, embeddings: Embeddings) -> tuple[str, int]:
+    """As `identity`; of a model that is out of reach now, the length of its vectors as this home noted it.
+
+    So a home opens while its model's provider is down, and its documents are searched by words meanwhile.
+    Raises `ModelError` where the home has not met the model.
+    """
+    try:
+        return identity(embeddings)
+    except ModelError:
+        known = _read(settings)
+        if known is None or known["name"] != settings.models.embedding or not known["dimensions"]:
+            raise
+        embeddings.dimensions = known["dimensions"]  # type: ignore[attr-defined]
+        return identity(embeddings)
+
+
 def _note(settings: Settings) -> Path:
     return settings.home / "store" / "model.json"
 
 
-def _read(settings: Settings) -> dict[str, str] | None:
+def _read(settings: Settings) -> dict[str, Any] | None:
     try:
         held = json.loads(_note(settings).read_text(encoding="utf-8"))
-        return {"name": str(held["name"]), "fingerprint": str(held["fingerprint"])}
+        about = {"name": str(held["name"]), "fingerprint": str(held["fingerprint"])}
+        return {**about, "dimensions": int(held.get("dimensions", 0))}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -22,10 +22,13 @@ class KnowledgeRetriever(BaseRetriever):
     """A `KnowledgeBase`."""
     collection: str
     k: int
+    by_words: bool = False
+    """Whether it looks for words alone, without the embedding model."""
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         del run_manager  # a search has no steps of its own to report
-        hits = self.knowledge.with_neighbours(self.knowledge.search(query, self.collection, self.k))
+        found = self.knowledge.search(query, self.collection, self.k, by_words=self.by_words)
+        hits = self.knowledge.with_neighbours(found)
         return [as_document(hit, place) for hit, place in zip(hits, self.knowledge.places(hits), strict=True)]
 
 

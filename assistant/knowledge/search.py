@@ -14,8 +14,9 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from assistant.knowledge.indexing import embed
-from assistant.knowledge.stores.hybrid import NOTHING
+from assistant.knowledge.stores.hybrid import NOTHING, fuse
 from assistant.knowledge.types import ChunkStore, Hit, Where
+from graphs.words import coverage
 
 DEPTH = 4
 """How many times `k` candidates are taken where a later step chooses among them."""
@@ -79,6 +80,21 @@ def find(
     if plan.reranker:
         hits = reranked(plan.reranker, question, hits[:depth])
     return diverse(hits, k, plan.diversity) if plan.diversity else hits[:k]
+
+
+def find_by_words(store: ChunkStore, collection: str, question: str, k: int, where: Where = NOTHING) -> list[Hit]:
+    """The best `k` passages by BM25 alone, for when the question has no vector. Raises `StoreError`.
+
+    Their `similarity` is the share of the question's content words they have: there is no cosine to tell.
+    """
+    found = store.words(collection, question, k, where)
+    held = store.get(collection, list(found))
+    return [
+        Hit(chunk, score, coverage(question, [chunk.text, chunk.title, chunk.heading]), found[name], own)
+        for name, score in fuse({}, found, 0.0).items()
+        if name in held
+        for chunk, own in [held[name]]
+    ]
 
 
 def rewritten(question: str) -> str:

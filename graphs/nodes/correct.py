@@ -17,12 +17,12 @@ from langgraph.runtime import Runtime
 from graphs.answer import Passage
 from graphs.context import Context, Reading
 from graphs.effort import PLANS
-from graphs.errors import StoreError
 from graphs.events import Found
 from graphs.evidence import weigh
 from graphs.nodes.common import elapsed, emit, step
 from graphs.nodes.respond import model_of, read_passages
 from graphs.prompts import load_prompt
+from graphs.searching import search
 from graphs.state import ChatState
 from graphs.words import STOP_WORDS, content_words, words
 
@@ -49,8 +49,8 @@ def correct(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     readings = [Reading(**item) for item in state["readings"]]
     notices = list(state["notices"])
     for query in queries:
-        new, lost = _search(query, passages, context)
-        notices += lost
+        new, told_now = _search(query, passages, context)
+        notices += [notice for notice in told_now if notice not in notices]
         # a part of a compound question is answered by itself; other words are only another way to search for the whole
         readings += read_passages(query if len(queries) > 1 else state["standalone"], new, context)
         passages += new
@@ -69,14 +69,8 @@ def correct(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
 
 def _search(query: str, known: Sequence[Passage], context: Context) -> tuple[list[Passage], list[str]]:
     """What a search finds that was not found before."""
-    if context.retriever is None:
-        return [], []
-    seen = {passage.chunk_id for passage in known}
-    try:
-        found = [Passage(text=item.page_content, **item.metadata) for item in context.retriever.invoke(query)]
-    except StoreError as error:
-        return [], [f"Your documents cannot be searched now: {error.message}"]
-    return [passage for passage in found if passage.chunk_id not in seen], []
+    found, seen = search(query, context), {passage.chunk_id for passage in known}
+    return [passage for passage in found.passages if passage.chunk_id not in seen], found.notices
 
 
 def _next_queries(state: ChatState, context: Context, *, ask: bool) -> list[str]:

@@ -6,13 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime
 
 from graphs.answer import Passage, RouteDecision
 from graphs.context import Context
-from graphs.errors import StoreError, UsageError
+from graphs.errors import UsageError
 from graphs.events import Found as FoundPassages
 from graphs.events import Routed, Status
 from graphs.followup import is_follow_up, rephrase
@@ -21,6 +20,7 @@ from graphs.nodes.tables import table_decision
 from graphs.nodes.tools import planned
 from graphs.repeats import kept_answer
 from graphs.routing import ABOUT, Look, Probe, available_paths, decide, kind_of, probe_of
+from graphs.searching import Searched, search
 from graphs.seen import Found, see
 from graphs.state import ChatState
 from graphs.tasks import Task, find_task, names_document
@@ -121,17 +121,17 @@ def route(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
     if tools := planned(state, none) or table_decision(state, none) or _of_whole(state, context):
         emit(Routed(decision=tools))
         return {"decision": tools.model_dump(), "timing": elapsed(state, "route", since)}
-    notices, passages = list(state["notices"]), []
+    notices, passages, found = list(state["notices"]), [], Searched()
     if context.given is not None:
         passages = context.given
     elif context.retriever is not None and (kind in ("question", "self") or forced in NEEDS_DOCUMENTS):
         emit(Status(text=f"searching {context.corpus.documents} documents"))
-        passages, lost = search(question, context)
-        notices += lost
-        passages = [one for one in passages if one.document_id == state["only"]] or passages
+        found = search(question, context)
+        notices += found.notices
+        passages = [one for one in found.passages if one.document_id == state["only"]] or found.passages
     timing = elapsed(state, "retrieve", since)
-    decision = _decided(state, context, passages, forced)
-    if notices != state["notices"]:
+    decision = _decided(state, context, passages, forced, by_rules=found.by_words)
+    if found.lost:
         decision = _without_store(decision, notices[-1])
     emit(Routed(decision=decision))
     if decision.path in NEEDS_DOCUMENTS:
@@ -160,10 +160,14 @@ def look_at(
     return probe, Look(see(message, kind_of(message), task, found), context.encoder.embed_query(text))
 
 
-def _decided(state: ChatState, context: Context, passages: Sequence[Passage], forced: str) -> RouteDecision:
+def _decided(
+    state: ChatState, context: Context, passages: Sequence[Passage], forced: str, *, by_rules: bool
+) -> RouteDecision:
+    """What the router says or, `by_rules`, where it would need a vector that cannot be had, what the rules say."""
     message, standalone = state["question"], state["standalone"]
     task = Task(**state["task"]) if state["task"] else None
-    if context.router is None or context.given is not None or context.router.model != context.model_name:
+    unlearned = context.router is None or context.router.model != context.model_name
+    if unlearned or context.given is not None or by_rules:
         found = [(passage.text, passage.similarity, passage.title) for passage in passages]
         decision = decide(message, context, probe_of(standalone, found), forced=forced)
         return _with_examples(decision, task, context) if task else decision
@@ -180,19 +184,5 @@ def _with_examples(decision: RouteDecision, task: Task, context: Context) -> Rou
     return decision.model_copy(update={"path": "few_shot", "reason": reason, "scores": scores, "confidence": near})
 
 
-def search(question: str, context: Context) -> tuple[list[Passage], list[str]]:
-    """What retrieval finds, and a notice where the store fails now: that is disclosed instead of ending the turn."""
-    if context.retriever is None:
-        return [], []
-    try:
-        return [_passage(document) for document in context.retriever.invoke(question)], []
-    except StoreError as error:
-        return [], [f"Your documents cannot be searched now: {error.message}"]
-
-
 def _without_store(decision: RouteDecision, notice: str) -> RouteDecision:
     return decision.model_copy(update={"reason": notice}) if not decision.forced else decision
-
-
-def _passage(document: Document) -> Passage:
-    return Passage(text=document.page_content, **document.metadata)

@@ -121,7 +121,7 @@ class ListKnowledge:
         self._answering()
         return StoreStats("list", "1", "", len(self.texts), len(self.texts), {"documents": len(self.texts)})
 
-    def retriever(self, collection: str = "") -> BaseRetriever:
+    def retriever(self, collection: str = "", *, by_words: bool = False) -> BaseRetriever:
         return ListRetriever(texts=self.texts)
 
     def ingest(

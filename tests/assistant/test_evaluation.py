@@ -50,7 +50,7 @@ class Searching(ListKnowledge):
 
     noise = False
 
-    def retriever(self, collection: str = "") -> Any:
+    def retriever(self, collection: str = "", *, by_words: bool = False) -> Any:
         from tests.assistant.home_fakes import ListRetriever, _document
 
         owner = self

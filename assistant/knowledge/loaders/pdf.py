@@ -1,7 +1,8 @@
 """PDF: the text pdfium finds, page by page, character for character.
 
-The stored text of a page has exactly one character for each of pdfium's, in its order. So `offset - page.start` is
-the index `PdfTextPage.get_charbox` wants, and a citation can be drawn as boxes on the page.
+The stored text of a page has exactly one character for each of pdfium's, in its order but on pages of columns (see
+`pdf_columns`). So `offset - page.start` leads to the index `PdfTextPage.get_charbox` wants, and a citation can be drawn
+as boxes on the page.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from assistant.knowledge.loaders import ocr
 from assistant.knowledge.loaders.parts import facts, join_pages
+from assistant.knowledge.loaders.pdf_columns import in_columns, reordered
 from assistant.knowledge.types import Loaded
 from graphs.errors import DocumentError
 
@@ -27,7 +29,8 @@ _REPLACED = str.maketrans({"\ufffe": "-", "\x02": "-", "\uffff": " ", "\x00": " 
 def load(data: bytes, name: str, *, recognize: bool = False) -> Loaded:
     """Text, page spans and title; `recognize` reads scanned pages by text recognition (the extra `ocr`).
 
-    `metadata["scanned_pages"]` names the pages that are pictures and were not read. Raises `DocumentError` for
+    `metadata["scanned_pages"]` names the pages that are pictures and were not read, `metadata["columns"]` those whose
+    characters were put into the order of their columns. Raises `DocumentError` for
     encrypted and damaged files, `ScanError` where every page is a picture.
     """
     import pypdfium2
@@ -75,9 +78,11 @@ class ScanError(DocumentError):
 def _read(document: Any, name: str, recognize: bool) -> Loaded:
     texts: list[str] = []
     scanned: list[int] = []
+    columns: list[int] = []
     for number in range(1, len(document) + 1):
         page = document[number - 1]
-        text = _text_of(page)
+        text, in_order = _text_of(page)
+        columns += [] if in_order else [number]
         pixels = 0 if text.strip() else _pixels(page)
         if pixels and recognize and pixels <= ocr.MOST_PIXELS:
             text = ocr.read_page(page)
@@ -98,15 +103,19 @@ def _read(document: Any, name: str, recognize: bool) -> Loaded:
         subject=told.get("Subject"),
         keywords=told.get("Keywords"),
         scanned_pages=scanned,
+        columns=columns,
         headings=_outline(document),
     )
     return Loaded(joined, title or PurePath(name).name, "application/pdf", pages, known)
 
 
-def _text_of(page: Any) -> str:
+def _text_of(page: Any) -> tuple[str, bool]:
+    """The text of a page, and whether it is in pdfium's own order."""
     text_page = page.get_textpage()
     try:
-        return page_text(text_page)
+        text = page_text(text_page)
+        order = in_columns(text_page, text)
+        return (reordered(text, order), False) if order else (text, True)
     finally:
         text_page.close()
 

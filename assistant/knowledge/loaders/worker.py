@@ -69,12 +69,28 @@ class Worker:
         found: list[dict[str, Any]] = json.loads(body)
         return found
 
+    def picture(self, path: Path, name: str, page: Page, start: int, end: int, columns: bool = False) -> bytes:
+        """As `pdf_pictures.draw`, in the other process."""
+        return self.call(
+            _page_request("picture", path, name, page, (start, end), columns), b"", size=path.stat().st_size
+        )[1]
+
+    def marked_at(self, path: Path, name: str, page: Page, start: int, end: int, columns: bool = False) -> float:
+        """As `pdf_pictures.marked_at`, in the other process."""
+        header, _ = self.call(
+            _page_request("place", path, name, page, (start, end), columns), b"", size=path.stat().st_size
+        )
+        return float(header["at"])
+
     def call(
-        self, request: dict[str, Any], data: bytes, cancel: threading.Event | None = None
+        self, request: dict[str, Any], data: bytes, cancel: threading.Event | None = None, size: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """One request and its answer. Raises `DocumentError` for what the child refuses or dies of."""
+        """One request and its answer; `size` is that of a file which is not sent along.
+
+        Raises `DocumentError` for what the child refuses or dies of.
+        """
         name, recognize = str(request["name"]), bool(request.get("recognize"))
-        megabytes = len(data) / 2**20
+        megabytes = (len(data) or size) / 2**20
         seconds = self.seconds + megabytes * _SECONDS_PER_MB * bool(self.seconds)
         memory = self.memory_mb + int(megabytes * _MEMORY_PER_MB)
         if recognize:
@@ -151,6 +167,11 @@ class Worker:
                     pipe.close()
 
 
+def _page_request(want: str, path: Path, name: str, page: Page, span: tuple[int, int], columns: bool) -> dict[str, Any]:
+    place = {"page": astuple(page), "span": span, "columns": columns}
+    return {"want": want, "path": str(path), "name": name, **place}
+
+
 def _error(header: dict[str, Any]) -> DocumentError:
     from assistant.knowledge.loaders.pdf import ScanError
 
@@ -212,7 +233,19 @@ def _tables(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes
     return {}, json.dumps(found, default=str).encode()
 
 
-_DO = {"text": _text, "tables": _tables}
+def _page(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """The picture of a page, or where on it a span begins; read from its file."""
+    del data
+    _allow(2**16)
+    from assistant.knowledge.loaders.pdf_pictures import draw, marked_at
+
+    _import("pypdfium2", "PIL.ImageDraw", "PIL.PngImagePlugin")
+    _allow(request["memory"])
+    asked = Path(request["path"]), Page(*request["page"]), *request["span"], request["columns"]
+    return ({}, draw(*asked)) if request["want"] == "picture" else ({"at": marked_at(*asked)}, b"")
+
+
+_DO = {"text": _text, "tables": _tables, "picture": _page, "place": _page}
 _PARSERS = {
     "pdf": ["pypdfium2"],
     "docx": ["docx"],
@@ -226,15 +259,19 @@ _PARSERS = {
 
 def _warm(data: bytes, request: dict[str, Any]) -> None:
     """Load the format's parser before the memory of this file is counted."""
-    import importlib
-
     from assistant.knowledge.loaders import kind_of
 
     kind = kind_of(data, request["name"], request["declared"]) if data.strip() else "text"
     _allow(2**16)
-    for module in [*_PARSERS.get(kind, []), "defusedxml.ElementTree", "charset_normalizer"]:
-        importlib.import_module(module)
+    _import(*_PARSERS.get(kind, []), "defusedxml.ElementTree", "charset_normalizer")
     _allow(request["memory"])
+
+
+def _import(*modules: str) -> None:
+    import importlib
+
+    for module in modules:
+        importlib.import_module(module)
 
 
 def _allow(megabytes: int) -> None:

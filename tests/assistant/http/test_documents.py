@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from assistant.http.documents import documents_router
-from assistant.knowledge.types import StoredDocument
+from assistant.knowledge.loaders.worker import Worker
+from assistant.knowledge.types import Page, StoredDocument
 from tests.fake_assistant import FakeAssistant, document, pdf_document
 
 TEXT = "First line.\n<script>alert(1)</script>\nThe warranty lasts 24 months from delivery."
@@ -109,3 +110,53 @@ def test_the_picture_of_a_page_marks_the_span(client: TestClient, handbook: tupl
 def test_a_page_that_is_not_there_says_so(client: TestClient) -> None:
     assert client.get("/documents/doc-handbook/pages/99").status_code == 404
     assert client.get("/documents/doc-notes/pages/1").status_code == 404
+
+
+def harmful(page: bytes) -> bytes:
+    """A PDF of one page with these entries and this drawing; its cross references are left to be mended."""
+    box, _, drawing = page.partition(b"|")
+    parts = [
+        b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/Contents 4 0 R/MediaBox" + box + b">>",
+        b"<</Length %d>>stream\n" % len(drawing) + drawing + b"\nendstream",
+    ]  # fmt: skip
+    objects = b"".join(b"%d 0 obj%s endobj\n" % (number, part) for number, part in enumerate(parts, start=1))
+    return b"%PDF-1.7\n" + objects + b"trailer<</Root 1 0 R/Size 5>>\n%%EOF"
+
+
+SQUARE = b"0 0 1000 1000 re f*\n"
+
+
+@pytest.mark.parametrize(
+    ("page", "drawn"),
+    [
+        pytest.param(b"[0 0 2000000 2000000]|" + SQUARE, True, id="as large as a town"),
+        pytest.param(b"[0 0 2000000 1]|" + SQUARE, True, id="as long as a road"),
+        pytest.param(b"[0 0 4000 4000]|" + b"0 0 m 9 9 l 1 w [.001 .001] 0 d\n0 0 m 1000000 1000000 l S\n" * 20_000,
+                     False, id="dashes without end"),
+    ],
+)  # fmt: skip
+def test_a_page_made_to_do_harm_costs_its_picture_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: bytes, drawn: bool
+) -> None:
+    import os
+
+    import psutil
+
+    if not drawn:  # it never ends: a short patience does as well
+        monkeypatch.setattr("assistant.http.pdf_pictures.Worker", lambda: Worker(seconds=0.5))
+    path = tmp_path / "harm.pdf"
+    path.write_bytes(harmful(page))
+    harm = document("harm.pdf", "words", kind="application/pdf", pages=(Page(1, 0, 5),))
+    app = FastAPI()
+    app.include_router(documents_router(FakeAssistant(tmp_path, [harm], {harm.info.document_id: path})))
+    before = psutil.Process(os.getpid()).memory_info().rss
+    with TestClient(app) as client:
+        shown = client.get("/documents/doc-harm", params={"start": 0, "end": 5})
+        picture = client.get("/documents/doc-harm/pages/1")
+
+    assert shown.status_code == 200
+    assert (picture.status_code == 200) is drawn
+    if not drawn:
+        assert "harm.pdf" in picture.text
+    assert psutil.Process(os.getpid()).memory_info().rss - before < 100 * 2**20, "the service itself drew it"

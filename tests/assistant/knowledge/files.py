@@ -21,6 +21,18 @@ def pdf(*pages: str, password: str = "") -> bytes:
     return bytes(document.output())
 
 
+def columns_pdf(columns: list[list[str]], *, line_by_line: bool) -> bytes:
+    """A page of columns, five words a line; drawn one column after the other, or `line_by_line` across them."""
+    document = FPDF()
+    document.set_font("helvetica", size=11)
+    document.add_page()
+    places = [(column, line) for column in range(len(columns)) for line in range(-(-len(columns[column]) // 5))]
+    for column, line in sorted(places, key=lambda place: place[::-1]) if line_by_line else places:
+        document.set_xy(10 + 100 * column, 20 + 6 * line)
+        document.cell(80, 6, " ".join(columns[column][5 * line : 5 * line + 5]))
+    return bytes(document.output())
+
+
 def word(*, heading: str, paragraph: str, table: list[list[str]]) -> bytes:
     """A Word document with a heading, a paragraph and a table."""
     document = docx.Document()

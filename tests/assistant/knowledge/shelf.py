@@ -17,6 +17,7 @@ from assistant.knowledge.catalogue import Catalogue
 from assistant.knowledge.types import Chunk, Hit, Vectors, Where
 from assistant.providers.embedding import HashedWords
 from graphs.errors import StoreError
+from graphs.words import content_words
 
 
 class FileStore:
@@ -66,6 +67,13 @@ class FileStore:
         rows = [row for row in rows if wanted is None or row[0]["document_id"] in wanted]
         hits = [Hit(Chunk(**chunk), *[float(np.dot(vector, held))] * 2) for chunk, held in rows]
         return sorted(hits, key=lambda hit: -hit.score)[:k]
+
+    def words(self, collection: str, text: str, limit: int, where: Where) -> dict[str, float]:
+        wanted = content_words(text)
+        rows = self._read().get(collection, {})
+        shared = {key: float(len(wanted & content_words(row[0]["text"]))) for key, row in rows.items()}
+        best = sorted((key for key in shared if shared[key]), key=lambda key: -shared[key])[:limit]
+        return {key: shared[key] for key in best}
 
     def get(self, collection: str, chunk_ids: Sequence[str]) -> dict[str, tuple[Chunk, Vectors]]:
         rows = self._read().get(collection, {})

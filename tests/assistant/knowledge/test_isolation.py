@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 
 from assistant.config import Settings
 from assistant.database import open_database
+from assistant.knowledge import weaviate_binary, weaviate_server
 from assistant.knowledge.base import KnowledgeBase
 from assistant.knowledge.catalogue import Catalogue
 from assistant.knowledge.filters import Filters
@@ -19,14 +21,18 @@ from assistant.knowledge.stores import open_store
 from assistant.providers.embedding import HashedWords
 from graphs.errors import UsageError
 
-pytest.importorskip("faiss", reason="FAISS is not installed: the extra `faiss`")
+CACHE = Path(os.environ.get("CROSSROADS_CACHE") or Settings().cache)
 SECRET = "The vault opens with the word heliotrope."
 
 
-@pytest.fixture(scope="module")
-def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeBase]:
+@pytest.fixture(scope="module", params=["faiss", pytest.param("weaviate", marks=pytest.mark.weaviate)])
+def knowledge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeBase]:
+    if request.param == "faiss":
+        pytest.importorskip("faiss", reason="FAISS is not installed: the extra `faiss`")
+    elif weaviate_binary.find(Settings(cache=CACHE)) is None:
+        pytest.skip(f"no Weaviate binary in {CACHE / 'bin'}; `make setup` gets it")
     folder = tmp_path_factory.mktemp("isolation")
-    settings = Settings(home=folder / "home", store={"kind": "faiss"})
+    settings = Settings(home=folder / "home", cache=CACHE, store={"kind": request.param, "linger": 1})
     model = HashedWords()
     fingerprint, dimensions = identity(model)
     store = open_store(settings, fingerprint=fingerprint, dimensions=dimensions)
@@ -36,6 +42,7 @@ def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeBas
         made.ingest([folder / "vault.md"], "bank")
         made.ingest([folder / "menu.md"], "restaurant")
         yield made
+    weaviate_server.stop(settings)
 
 
 def texts(knowledge: KnowledgeBase, collection: str, filters: Filters | None = None) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import pypdfium2
 import pytest
+from fpdf import FPDF
 
 from assistant.knowledge.loaders import load
 from assistant.knowledge.loaders.pdf import _one_for_one
+from assistant.knowledge.loaders.pdf_pictures import draw
 from graphs.errors import DocumentError
-from tests.assistant.knowledge.files import pdf, word
+from tests.assistant.knowledge.files import columns_pdf, pdf, word
 
 PAGE = (
     "<!doctype html><html><head><title>Fees &amp; rules</title></head>"
@@ -96,6 +99,55 @@ def test_an_offset_in_a_pdf_leads_to_its_place_on_the_page() -> None:
         max(box[3] for box in boxes),
     )
     assert "Sesame" in bounded
+
+
+COLUMNS = (
+    "The left column speaks of apples, which ripen late in September and keep until spring in a cool cellar, where",
+    "The right column speaks of pears, which ripen later in October and must be eaten within a few weeks of being",
+)
+
+
+@pytest.mark.parametrize("line_by_line", [False, True])
+def test_columns_of_a_pdf_are_read_one_after_the_other(line_by_line: bool) -> None:
+    data = columns_pdf([text.split() for text in COLUMNS], line_by_line=line_by_line)
+
+    loaded = load(data, "a.pdf")
+
+    assert " ".join(loaded.text.split()) == " ".join(COLUMNS)
+    assert loaded.metadata.get("columns", []) == ([1] if line_by_line else [])
+    assert len(loaded.text) == pypdfium2.PdfDocument(data)[0].get_textpage().count_chars()
+
+
+def test_the_place_of_a_citation_in_columns_is_found_on_the_page(tmp_path: Path) -> None:
+    from PIL import Image, ImageChops
+
+    path = tmp_path / "a.pdf"
+    path.write_bytes(columns_pdf([text.split() for text in COLUMNS], line_by_line=True))
+    loaded = load(path.read_bytes(), "a.pdf")
+    start = loaded.text.index("October")
+
+    plain, marked = (
+        Image.open(io.BytesIO(draw(path, loaded.pages[0], *span, columns=True)))
+        for span in ((0, 0), (start, start + len("October")))
+    )
+
+    left, _, right, _ = ImageChops.difference(plain, marked).getbbox() or (0, 0, 0, 0)
+    assert plain.width / 2 < left < right < plain.width, "in the right column"
+    assert right - left < plain.width / 5, "one word"
+
+
+def test_rows_of_a_table_in_a_pdf_stay_rows() -> None:
+    rows = [("Customer of the house", "Where it lives", "Total")] + [
+        (f"Ann {n}", f"Berlin {n}", f"{n}0") for n in range(8)
+    ]
+    document = FPDF()
+    document.set_font("helvetica", size=12)
+    document.add_page()
+    with document.table() as table:
+        for cells in rows:
+            table.row(cells)
+
+    assert load(bytes(document.output()), "a.pdf").text.split("\r\n") == [" ".join(cells) for cells in rows]
 
 
 def test_a_pdf_page_has_one_character_for_each_of_pdfiums() -> None:

@@ -87,7 +87,9 @@ def test_a_reranker_has_the_last_word() -> None:
 def info(**others: str) -> DocumentInfo:
     known = {"document_id": "d1", "collection": "documents", "source": "/docs/handbooks/a.pdf", "title": "The Handbook"}
     rest = {"media_type": "application/pdf", "sha256": "", "added": "2026-03-05T10:00:00+00:00"}
-    return DocumentInfo(**{**known, **rest, **others}, characters=1, chunks=1)  # type: ignore[arg-type]
+    metadata = {"authors": ["Charles Babbage", "Ada Lovelace"]} if not others else {"authors": "Ada Babbage"}
+    made = {**known, **rest, **others}
+    return DocumentInfo(**made, characters=1, chunks=1, metadata=metadata)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,8 @@ def info(**others: str) -> DocumentInfo:
         {"source": "*/handbooks/*"},
         {"source": "a.*"},
         {"title": "handbook"},
+        {"author": "lovelace"},
+        {"author": "Ada Lovelace"},
         {"format": "pdf"},
         {"format": "application/pdf"},
         {"after": "2026-03-05", "before": "2026-03-05"},
@@ -111,6 +115,7 @@ def test_a_document_fits_its_filter(wanted: dict[str, str]) -> None:
 
 def test_no_document_may_fit() -> None:
     assert Filters(source="*.docx").where([info()]).documents == frozenset()
+    assert Filters(author="Charles Lovelace").where([info()]).documents == frozenset(), "two people, not one"
 
 
 def test_a_filter_of_headings_leaves_the_documents() -> None:
