@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.outcomes import asker  # noqa: E402
-from eval.mixed.outcomes import collect, read_outcomes  # noqa: E402
+from eval.mixed.outcomes import Outcome, collect, read_outcomes  # noqa: E402
 from eval.mixed.rows import SIZES, mixed, spoken, worked_examples  # noqa: E402
 from eval.mixed.table import Table, difference, share  # noqa: E402
 from eval.public_data import data_file  # noqa: E402
@@ -32,7 +33,7 @@ KINDS = ("intent", "sentiment", "extraction")
 MORE = ("hwu64", "snips")
 """Sets of intents beside those of the mixed set."""
 _LABELS, _EXAMPLES = 12, 8
-SETS = {
+SETS: dict[str, Callable[[Outcome], bool]] = {
     "CLINC150, intents": lambda outcome: outcome.id.startswith("intent-clinc150"),
     "BANKING77, intents": lambda outcome: outcome.id.startswith("intent-banking77"),
     "HWU64, intents": lambda outcome: outcome.id.startswith("hwu64"),

@@ -2,12 +2,15 @@
 
     python bench/routing.py --share 0.05 --page /tmp/routing.md      a dry run, 30 rows
     python bench/routing.py                                          all 617 rows
-    python bench/routing.py --minutes 30      as many rows on every path as that gives, and all on auto
+    python bench/routing.py --minutes 30 --auto-minutes 15      as many rows as that gives
 
 No row is answered by a router that has seen it: the rows fall into two halves, and each half is asked on `auto` with a
 router learned from the other half's outcomes. --rows holds all outcomes for `crossroads train router`, which makes the
 router that ships. Interrupted, the same command continues: what was answered stands in --out. Needs the public sets
 (CROSSROADS_DATA).
+
+What a path takes is told by --timed rows that are asked on the costliest path and on `auto` in turn, in processor
+seconds of this process, models included: these hold also where other work makes every answer wait.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from bench.mixed_home import mixed_home  # noqa: E402
 from bench.outcomes import PATHS, asker, write_rows  # noqa: E402
 from eval.mixed.outcomes import Outcome, collect, read_outcomes  # noqa: E402
 from eval.mixed.rows import SIZES, mixed  # noqa: E402
-from eval.mixed.table import Table, markdown, share  # noqa: E402
+from eval.mixed.table import Table, markdown, ratio, share  # noqa: E402
 
 WORDS = {
     "zero_shot": "the model alone", "few_shot": "with worked examples", "rag": "from documents",
@@ -45,6 +48,8 @@ def main() -> int:
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "routing.md")
     parser.add_argument("--effort", choices=["quick", "balanced", "thorough"], default="balanced")
     parser.add_argument("--minutes", type=float, default=1e9, help="for the paths alone; auto is asked on every row")
+    parser.add_argument("--auto-minutes", type=float, default=1e9, help="for auto")
+    parser.add_argument("--timed", type=int, default=40, help="rows whose processor time is measured")
     options = parser.parse_args()
     samples = mixed("dev", {kind: max(1, round(options.share * size)) for kind, size in SIZES.items()})
     known = {sample.id for sample in samples}
@@ -56,12 +61,19 @@ def main() -> int:
             if time.monotonic() < ends:
                 collect([sample], PATHS, ask, options.out, _say)
         write_rows(assistant, [one for one in read_outcomes(options.out) if one.id in known], options.rows)
-        routers = _ask_auto(assistant, samples, ask, options.out, options.rows)
+        routers = _routers(options.rows)
+        ends = time.monotonic() + 60 * options.auto_minutes
+        for sample in samples:
+            if time.monotonic() < ends:
+                _take(assistant, routers[_half(sample.id)])
+                collect([sample], ("auto",), ask, options.out, _say)
+        outcomes = [outcome for outcome in read_outcomes(options.out) if outcome.id in known]
+        table = Table(outcomes, ASKED)
         router = _router_times(assistant, routers[0])
+        timed = _timed(assistant, samples[: options.timed], routers, table.costliest(), options.out)
         model = assistant.settings.models.chat
-    outcomes = [outcome for outcome in read_outcomes(options.out) if outcome.id in known]
-    table = Table(outcomes, ASKED)
     found = {**table.summary(), "router_ms": router, "model": model, "effort": options.effort}
+    found["processor"] = timed
     found["auto_alone"] = str(share([one.right for one in outcomes if one.asked == "auto"]))
     found["auto_rows"] = sum(one.asked == "auto" for one in outcomes)
     options.page.write_text(_page(table, found, outcomes), encoding="utf-8")
@@ -73,21 +85,44 @@ def _half(row_id: str) -> int:
     return zlib.crc32(f"half-{row_id}".encode()) % 2
 
 
-def _ask_auto(assistant: Any, samples: list[Any], ask: Any, out: Path, rows: Path) -> list[Any]:
-    """Ask every row on `auto`, each half with the router of the other; the two routers."""
-    from assistant.resources import Lazy
+def _routers(rows: Path) -> list[Any]:
+    """For each half of the rows a router that learned from the other half."""
     from training.router.recipe import RouterRecipe
     from training.router.train import learn, read_rows
 
     recipe, learned = RouterRecipe(name="router", outcomes=[rows]), read_rows([rows])
-    routers = []
-    for half in (0, 1):
-        others = [row for row in learned if _half(row["id"]) != half]
-        router = learn(others, recipe.model, recipe.directions, recipe.strength, recipe.seed)
-        assistant.resources.router = Lazy(lambda router=router: router)
-        collect([one for one in samples if _half(one.id) == half], ("auto",), ask, out, _say)
-        routers.append(router)
-    return routers
+    shape = (recipe.model, recipe.directions, recipe.strength, recipe.seed)
+    return [learn([row for row in learned if _half(row["id"]) != half], *shape) for half in (0, 1)]
+
+
+def _take(assistant: Any, router: Any) -> None:
+    """Let the assistant route by this router."""
+    from assistant.resources import Lazy
+
+    assistant.resources.router = Lazy(lambda: router)
+
+
+def _timed(assistant: Any, samples: list[Any], routers: list[Any], dear: str, out: Path) -> dict[str, Any]:
+    """Processor seconds of `auto` and of the costliest path on the same rows, each first in every other row."""
+    file, ask = out.with_suffix(".times.jsonl"), asker(assistant)
+    known = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
+    done = {row["id"] for row in known}
+    for number, sample in enumerate(samples):
+        if sample.id in done:
+            continue
+        _take(assistant, routers[_half(sample.id)])
+        row: dict[str, Any] = {"id": sample.id}
+        for path in ("auto", dear) if number % 2 else (dear, "auto"):
+            began = time.process_time()
+            ask(sample, path)
+            row[path] = time.process_time() - began
+        known.append(row)
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row) + "\n")
+        _say(f"timed {number + 1}/{len(samples)}")
+    told = [row for row in known if dear in row]
+    means = {path: round(sum(row[path] for row in told) / len(told), 2) for path in ("auto", dear)}
+    return {"n": len(told), **means, "ratio": ratio([row["auto"] for row in told], [row[dear] for row in told])}
 
 
 def _say(text: str) -> None:
@@ -113,7 +148,8 @@ def _page(table: Table, found: dict[str, Any], outcomes: list[Outcome]) -> str:
     best, dear = WORDS[found["best_single"]], WORDS[found["costliest"]]
     kept, low, high = found["right_against_best_single"]
     kept_dear, low_dear, high_dear = found["right_against_costliest"]
-    time_share, low_time, high_time = found["time_against_costliest"]
+    timed = found["processor"]
+    time_share, low_time, high_time = timed["ratio"]
     router, every = found["router_ms"], len({outcome.id for outcome in outcomes})
     rest = ""
     if every > found["n"]:
@@ -129,14 +165,17 @@ were asked on every path alone and with the path left to Crossroads, effort `{fo
 router that had seen it: each half of the set was routed by what the other half taught.{rest}
 
 `eval/mixed/judge.py` says what counts as right; a refusal is right only where the documents do not say it. Shares are
-in per cent with 95 % intervals (Wilson; differences and ratios by paired bootstrap). Times are of a machine with two
-cores that was busy with other work; paths took turns, so they compare.
+in per cent with 95 % intervals (Wilson; differences and ratios by paired bootstrap). Times in the table are of a
+machine with two cores that was busy with other work, more so while `auto` was asked, so they do not compare; processor
+time does, and is below.
 
 {markdown(table, WORDS)}
 Against the best single path ({best}), auto gets {100 * kept:.0f} % as many right ({100 * low:.0f}–{100 * high:.0f});
-against the costliest ({dear}), {100 * kept_dear:.0f} % ({100 * low_dear:.0f}–{100 * high_dear:.0f}), in
-{100 * time_share:.0f} % of its time ({100 * low_time:.0f}–{100 * high_time:.0f}). The router itself took
-{router["p95"]} ms (95th percentile; median {router["median"]}) beyond the embedding, on that busy machine.
+against the costliest ({dear}), {100 * kept_dear:.0f} % ({100 * low_dear:.0f}–{100 * high_dear:.0f}). Of {timed["n"]}
+of the requests, asked in turn, auto took {timed["auto"]} s of processor time on average and the costliest path
+{timed[found["costliest"]]} s: {100 * time_share:.0f} % ({100 * low_time:.0f}–{100 * high_time:.0f}).
+The router itself took {router["p95"]} ms (95th percentile; median {router["median"]}) beyond the embedding, on that
+busy machine.
 """
 
 

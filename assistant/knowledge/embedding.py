@@ -76,7 +76,9 @@ class LocalEmbeddings(Embeddings):
         engine = self.warm()
         if self._together is None:
             with self._lock:
-                self._together = self._together or Together(self._pass, engine.streams, _SHARED)
+                self._together = self._together or Together(
+                    lambda some: list(self._pass(some)), engine.streams, _SHARED
+                )
         return np.asarray(self._together.run(texts), dtype=np.float32).reshape(len(texts), self.dimensions)
 
     def _pass(self, texts: Sequence[str]) -> Vectors:

@@ -92,7 +92,10 @@ def _thinned(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _part(number: int, text: str, start: int, end: int, document: Mapping[str, str]) -> Passage:
     about = {"document_id": "message", "source": "message", "title": f"Your text, part {number}", **document}
-    return Passage(chunk_id=f"{about['document_id']}-{number}", text=text[start:end], start=start, end=end, **about)
+    return Passage(
+        chunk_id=f"{about['document_id']}-{number}", document_id=about["document_id"], source=about["source"],
+        title=about["title"], text=text[start:end], start=start, end=end,
+    )  # fmt: skip
 
 
 def _points(state: ChatState, context: Context, part: Passage, usage: dict[str, Any]) -> tuple[list[str], int]:

@@ -26,6 +26,8 @@ Rows = list[dict[str, Any]]
 _FOLDS = 5
 _LEAST_ROWS = 20
 """Outcomes a path needs before a curve is learned for it."""
+_LEAST_TOLD = 5
+"""Answers from documents that must tell whether the model's own words stood."""
 
 
 def read_rows(files: Sequence[Path]) -> Rows:
@@ -99,10 +101,10 @@ def _head(inputs: Array, targets: Array, strength: float, seed: int) -> Head:
 
 
 def _own_words(rows: Rows) -> float | None:
-    """How often the model's own words stood in an answer from documents; None where too few outcomes tell."""
+    """How often the model's own words stood in an answer from documents (Laplace's rule); None where too few tell."""
     told = [row["paths"]["rag"].get("stood") for row in rows if "rag" in row["paths"]]
     stood = [bool(one) for one in told if one is not None]
-    return round(sum(stood) / len(stood), 4) if len(stood) >= _LEAST_ROWS else None
+    return round((sum(stood) + 1) / (len(stood) + 2), 4) if len(stood) >= _LEAST_TOLD else None
 
 
 def _expected(rows: Rows, path: AnswerPath) -> Expected:
