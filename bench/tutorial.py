@@ -3,7 +3,7 @@
 200 answers are graded by a simulated expert with a stated policy (`Policy`: one sentence of few words); the grades
 become data, the data a candidate, the gate judges it, a person promotes it, its answers to held-out questions are
 compared with those before, and it is taken back. Then the same answers are graded by somebody who means harm, and the
-gate stops what comes of it. The same walk is a test on a tiny model (tests/bench/test_tutorial.py).
+gate stops what comes of it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.engine import Engine
 
 from assistant.database import writing
@@ -88,6 +88,11 @@ class Graders:
         with self._engine.connect() as connection:
             rows = connection.execute(select(weights).order_by(weights.c.position)).all()
         return [Weighing(**{name: getattr(row, name) for name in Weighing.model_fields}) for row in rows]
+
+    def forget(self, grader: str) -> int:
+        """Delete what is known of one person; how many records went."""
+        with writing(self._engine) as connection:
+            return sum(int(connection.execute(delete(t).where(t.c.grader == grader)).rowcount) for t in (gold, weights))
 
     def against_gold(self, graded: Sequence[Graded]) -> dict[str, dict[str, Any]]:
         """Grader → `agrees` with its 95 % interval, over `items` gold answers this grader graded too.

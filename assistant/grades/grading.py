@@ -95,6 +95,10 @@ class Grading:
             raise NotFoundError(f"Nobody called {weighing.grader!r} graded here.", f"Graders: {', '.join(known)}.")
         return self.graders.weigh(weighing.model_copy(update={"by": self.grader(weighing.by)}))
 
+    def forget(self, grader: str) -> int:
+        """Delete everything one person graded, with gold grades of theirs and their weight; how much went."""
+        return self.store.forget(grader) + self.graders.forget(grader)
+
     def judged(self) -> list[Judged]:
         """Every graded answer once, by what the graders who count said of it."""
         return judged_answers(self.store.current(), self.store.rubric, self.graders.weights())

@@ -154,7 +154,7 @@ def _calibration(assistant: Assistant, arguments: Arguments) -> Any:
 
 
 def _forget(assistant: Assistant, arguments: Arguments) -> Any:
-    return {"deleted": assistant.grading.store.forget(str(arguments["grader"]))}
+    return {"deleted": assistant.grading.forget(str(arguments["grader"]))}
 
 
 def _made(kind: type[Any], arguments: Arguments) -> Any:

@@ -310,6 +310,15 @@ def test_a_grader_is_measured_against_gold_and_excluded_openly(grading: Grading)
     assert [(one.weight, one.reason) for one in grading.graders.history()] == [(0, "against gold"), (1, "")]
 
 
+def test_forgetting_a_person_takes_gold_and_weights_of_theirs_too(grading: Grading) -> None:
+    _many(grading, {"ann": FULL, "bob": POOR}, 2)
+    grading.mark_gold("a0", "ann")
+    grading.weigh(Weighing(grader="ann", weight=0.5, reason="new"))
+    assert grading.forget("ann") == 4
+    assert (grading.graders.gold(), grading.graders.weights()) == ({}, {})
+    assert {grade.grader for grade, _ in grading.store.current()} == {"bob"}
+
+
 def test_gold_is_let_go_of_and_needs_a_grade(grading: Grading) -> None:
     _many(grading, {"ann": FULL}, 1)
     assert grading.mark_gold("a0", "ann").scores == FULL

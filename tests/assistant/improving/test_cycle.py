@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from eval.gate import Check, Verdict
 from graphs.answer import Answer, RouteDecision
 from graphs.errors import BusyError, NotFoundError, UsageError
 
+ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = {"stage": "auto", "train": [], "without": []}
 FULL = {"correct": 5, "supported": 5, "complete": 5}
 POOR = {"correct": 1, "supported": 1, "complete": 1}
@@ -57,6 +60,18 @@ def test_a_killed_cycle_goes_on_with_the_step_it_was_at(tmp_path: Path) -> None:
     assert unfinished(tmp_path) == ""
     with pytest.raises(NotFoundError):
         resume(tmp_path)
+
+
+def test_a_step_that_was_killed_outright_is_done_again(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from assistant.improving.cycle import begin\n"
+        "cycle = begin(Path(sys.argv[1]), {})\n"
+        "cycle.run({'one': lambda _: {'n': 1}, 'two': lambda _: os.kill(os.getpid(), 9), 'gate': lambda _: {}})"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False)
+    assert killed.returncode == -9
+    record = resume(tmp_path).run({"one": lambda _: {"n": 2}, "two": lambda _: {"n": 2}, "gate": lambda _: {}})
+    assert [record["steps"][name].get("n") for name in ("one", "two")] == [1, 2]
 
 
 def test_two_processes_do_not_work_on_one_cycle(tmp_path: Path) -> None:
