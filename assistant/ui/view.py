@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from assistant.improving.arms import live_name
 from assistant.knowledge.types import DocumentInfo, StoreStats
 from assistant.ui import examples, sidebar, turns
 from assistant.ui.footer import footer, model_name, remote_place
@@ -59,7 +60,7 @@ def collections(assistant: Assistant) -> list[dict[str, str]]:
 
 def footer_line(assistant: Assistant, model: str) -> str:
     """The footer for a model, the configured one where none is named."""
-    model = model or assistant.settings.models.chat
+    model = model or live_name(assistant.settings)
     waiting = assistant.waiting().get("knowledge base")
     if waiting == LOADING:
         return footer(assistant.settings, model, None, "opening your documents")
@@ -95,13 +96,17 @@ def _offered(assistant: Assistant) -> list[dict[str, str]]:
 
 
 def _models(assistant: Assistant) -> list[dict[str, str]]:
-    settings = assistant.settings
-    names = dict.fromkeys([settings.models.chat, *assistant.models()])
-    places = {name: remote_place(name, settings) for name in names}
-    return [
-        {"value": name, "words": f"{model_name(name)} at {places[name]}" if places[name] else model_name(name)}
-        for name in names
+    """The model in use first, without a name of its own: which it is may change, and a trial may take its place."""
+    live = live_name(assistant.settings)
+    others = [name for name in dict.fromkeys([assistant.settings.models.chat, *assistant.models()]) if name != live]
+    return [{"value": "", "words": _placed(live, assistant)}] + [
+        {"value": name, "words": _placed(name, assistant)} for name in others
     ]
+
+
+def _placed(name: str, assistant: Assistant) -> str:
+    place = remote_place(name, assistant.settings)
+    return f"{model_name(name)} at {place}" if place else model_name(name)
 
 
 def _documents(assistant: Assistant) -> list[DocumentInfo]:

@@ -145,3 +145,13 @@ def test_rollback_goes_to_the_version_before_and_then_to_the_base(home: Path, re
         take_back(registry, "improved")
     registry.promote("improved", "2")
     assert live_name(settings) == "local:improved@2"
+
+
+def test_the_page_asks_for_no_model_by_name_unless_one_is_picked(assistant: Assistant, registry: Registry) -> None:
+    from assistant.ui.view import _models, footer_line
+
+    assert _models(assistant)[0] == {"value": "", "words": "reader"}
+    registry.promote("improved", "2")
+    first, second, *_ = _models(assistant)
+    assert (first, second["value"]) == ({"value": "", "words": "improved@2"}, BASE)
+    assert footer_line(assistant, "").startswith("improved@2 on this computer")
