@@ -8,6 +8,7 @@ import math
 import os
 import random
 import socket
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,7 @@ def test_two_processes_on_a_processor_train_together(tiny: dict[str, Any]) -> No
     def worker(rank: int) -> None:
         from accelerate.state import AcceleratorState, PartialState
 
+        warnings.simplefilter("ignore", FutureWarning)  # accelerate knows torch's argument by an old name only
         AcceleratorState._reset_state(reset_partial_state=True)
         PartialState._reset_state()
         where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "ACCELERATE_USE_CPU": "true"}
