@@ -109,12 +109,13 @@ def test_a_grade_takes_four_keys_and_the_next_answer_comes(
 ) -> None:
     page = _open(open_page, address).page
     first = page.get_attribute("#grade", "data-answer")
-    for key in ("5", "4", "3"):
+    for key in ("p", "Space", "5", "4", "3"):
         page.keyboard.press(key)
     assert "needed is missing" in page.inner_text("#anchor")
     page.keyboard.press("Enter")
     page.wait_for_function("id => document.getElementById('grade')?.dataset.answer !== id", arg=first)
     assert _graded(grading) == {first: {"correct": 5, "supported": 4, "complete": 3}}
+    assert [grade.right_sources for grade, _ in grading.store.current()] == [["c1"]]
     assert page.title() == "Grade – Crossroads"  # nothing in a question or an answer ran
     page.wait_for_function("document.activeElement.id === 'area'")
     page.keyboard.press("u")

@@ -16,6 +16,7 @@ from assistant.grades.words import CHECKER_WORDS, share_words
 from assistant.ui import evidence, turns
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.tabs.tab import Tab
+from assistant.ui.words import place
 from assistant.ui.words import text as safe
 from graphs.errors import CrossroadsError, UsageError
 
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from assistant.app import Assistant
 
 STYLE = '<link rel="stylesheet" href="ui/static/tabs/grade.css">'
+_MOST_PASSAGES = 8
 _KEYS = (
     ("1 … 5", "the number for the criterion that is marked; the next one is marked then"),
     ("Enter", "keep the grade and show the next answer"),
     ("b", "write a better answer"),
     ("c", "write a comment"),
+    ("p", "mark the passages that answer it (then Space, Tab)"),
     ("k", "I cannot judge it"),
     ("s", "skip it"),
     ("u", "undo the last grade"),
@@ -129,8 +132,24 @@ def _single(assistant: Assistant) -> str:
         '<div class="columns"><label>Better answer (may stay empty)'
         '<textarea name="better" rows="2" dir="auto"></textarea></label>'
         '<label>Comment<textarea name="comment" rows="2" dir="auto"></textarea></label></div>'
+        f"{_right_sources(item)}"
         f'<div class="row"><button type="submit" class="button send">Keep, next</button>{_others()}</div>'
         f"</form>{_keys()}"
+    )
+
+
+def _right_sources(item: Item) -> str:
+    """Boxes for the passages that were looked at: which of them answer the question."""
+    seen = {one.passage.chunk_id: one.passage for one in item.logged.answer.evidence}
+    if not seen:
+        return ""
+    boxes = "".join(
+        f'<label><input type="checkbox" name="right" value="{safe(chunk_id)}"> '
+        f"<bdi>{safe(place(passage))}</bdi></label>"
+        for chunk_id, passage in list(seen.items())[:_MOST_PASSAGES]
+    )
+    return (
+        f'<fieldset class="right-sources"><legend>Passages that answer it (may stay empty)</legend>{boxes}</fieldset>'
     )
 
 

@@ -46,9 +46,10 @@ function draftKey() {
 
 function typed() {
   const { better, comment } = form().elements;
-  const checked = [...form().querySelectorAll("input:checked")];
+  const checked = [...form().querySelectorAll(".criteria input:checked")];
+  const right = [...form().querySelectorAll("[name=right]:checked")].map((box) => box.value);
   const scores = Object.fromEntries(checked.map((input) => [input.name, Number(input.value)]));
-  return { scores, better_answer: better.value, comment: comment.value };
+  return { scores, better_answer: better.value, comment: comment.value, right_sources: right };
 }
 
 function onInput() {
@@ -64,6 +65,7 @@ function restore() {
     const input = form().querySelector(`input[name="${CSS.escape(name)}"][value="${value}"]`);
     if (input) input.checked = true;
   }
+  for (const box of form().querySelectorAll("[name=right]")) box.checked = kept.right_sources?.includes(box.value) ?? false;
   form().elements.better.value = kept.better_answer;
   form().elements.comment.value = kept.comment;
 }
@@ -71,7 +73,7 @@ function restore() {
 // The first criterion without a number takes the next key.
 function mark() {
   if (!form()) return;
-  const sets = [...form().querySelectorAll("fieldset")];
+  const sets = [...form().querySelectorAll(".criteria fieldset")];
   const now = sets.find((set) => !set.querySelector("input:checked"));
   for (const set of sets) set.classList.toggle("now", set === now);
 }
@@ -138,6 +140,7 @@ function show(error) {
 const LETTERS = {
   b: () => form()?.elements.better.focus(),
   c: () => form()?.elements.comment.focus(),
+  p: () => form()?.querySelector("[name=right]")?.focus(),
   k: () => keep("unknown"),
   s: () => keep("skipped"),
   u: () => actions.undo(),
