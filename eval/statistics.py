@@ -15,7 +15,7 @@ from itertools import product
 from math import comb
 
 import numpy as np
-from scipy.stats import beta, norm, t
+from scipy.special import betaincinv, ndtr, ndtri, stdtrit  # not scipy.stats: it takes a second to import
 
 from eval.scorers.base import Floats, Metric
 
@@ -104,8 +104,8 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     if n == 0:
         return 0.0, 1.0
     tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes == n else float(beta.ppf(1 - tail, successes + 1, n - successes))
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
     return low, high
 
 
@@ -121,11 +121,11 @@ def _bca(metric: Metric, sums: Floats, value: float, confidence: float) -> tuple
     if not len(drawn) or np.ptp(drawn) < 1e-12:
         return None
     below = (np.sum(drawn < value) + 0.5 * np.sum(drawn == value)) / len(drawn)
-    bias = float(norm.ppf(np.clip(below, 1 / _DRAWS, 1 - 1 / _DRAWS)))
+    bias = float(ndtri(np.clip(below, 1 / _DRAWS, 1 - 1 / _DRAWS)))
     left = _left_out(metric, sums)
     spread = left.mean() - left
     acceleration = float(np.sum(spread**3) / (6 * max(np.sum(spread**2), 1e-300) ** 1.5))
-    quantile = float(t.ppf((1 + confidence) / 2, count - 1)) * math.sqrt(count / (count - 1))
+    quantile = float(stdtrit(count - 1, (1 + confidence) / 2)) * math.sqrt(count / (count - 1))
     ends = [_corrected(bias, acceleration, sign * quantile) for sign in (-1, 1)]
     low, high = (float(end) for end in np.quantile(drawn, ends))
     return min(low, value), max(high, value)
@@ -141,7 +141,7 @@ def _drawn_counts(count: int) -> Floats:
 
 def _corrected(bias: float, acceleration: float, z: float) -> float:
     shifted = bias + z
-    return float(norm.cdf(bias + shifted / max(1 - acceleration * shifted, 0.1)))
+    return float(ndtr(bias + shifted / max(1 - acceleration * shifted, 0.1)))
 
 
 def _left_out(metric: Metric, sums: Floats) -> Floats:
@@ -175,7 +175,7 @@ def compare(metric: Metric, before: Floats, after: Floats, groups: Sequence[str]
     old, new = cluster_sums(first, told), cluster_sums(second, told)
     value_old, value_new = _value(metric, old), _value(metric, new)
     error = _paired_error(metric, old, new)
-    slack = float(t.ppf(0.975, max(len(old) - 1, 1))) * error
+    slack = float(stdtrit(max(len(old) - 1, 1), 0.975)) * error
     difference = value_new - value_old
     worse, other, changed = _swap_test(metric, old, new)
     return Comparison(
@@ -194,7 +194,7 @@ def smallest_visible(metric: Metric, error: float, clusters: int, tests: int = 1
     if clusters < max(needed, 2):
         return math.inf
     freedom = clusters - 1
-    seen = (float(t.ppf(1 - alpha / tests, freedom)) + float(t.ppf(POWER, freedom))) * error
+    seen = (float(stdtrit(freedom, 1 - alpha / tests)) + float(stdtrit(freedom, POWER))) * error
     width = 1.0 if metric.low is None or metric.high is None else metric.high - metric.low
     return max(seen, needed / clusters * width)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +18,10 @@ from graphs.errors import UsageError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
+    from assistant.config import Settings
+    from assistant.evaluation.targets import AssistantTarget
     from eval.asking import Progress
-    from eval.dataset import Dataset
+    from eval.dataset import Dataset, Places
     from eval.record import RunRecord
     from eval.suite import Suite
 
@@ -55,13 +59,9 @@ def run(
     check_samples(chosen, dataset)
     settings = settings_for(home, [*(set_ or []), *(f"{key}={value}" for key, value in chosen.target.settings.items())])
     folder = out or settings.home / "eval" / "runs" / f"{chosen.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    from assistant.evaluation.homes import open_for
-
     say(f"{chosen.name}: {len(dataset.samples)} samples, {', '.join(scorer.name for scorer in chosen.made_scorers())}")
-    with open_for(settings, chosen.target.knowledge, places, say) as assistant:
-        record = measure(
-            assistant, chosen, dataset, folder, cache=None if fresh else settings.home / "eval" / "cache.db"
-        )
+    with _target_in(settings, chosen, places) as target:
+        record = _measure(target, chosen, dataset, folder, None if fresh else settings.home / "eval" / "cache.db")
     if as_json:
         put_json(summary_of(record, folder))
     else:
@@ -72,14 +72,38 @@ def run(
 
 def measure(assistant: Assistant, suite: Suite, dataset: Dataset, folder: Path, *, cache: Path | None) -> RunRecord:
     """Run a suite over an opened assistant; Ctrl-C ends it and keeps what there is."""
-    from assistant.evaluation.targets import AssistantTarget, tools_of
+    from assistant.evaluation.targets import AssistantTarget
+
+    return _measure(AssistantTarget(suite.target, lambda: assistant, assistant), suite, dataset, folder, cache)
+
+
+def _measure(target: AssistantTarget, suite: Suite, dataset: Dataset, folder: Path, cache: Path | None) -> RunRecord:
+    from assistant.evaluation.targets import tools_of
     from eval.cache import Cache
     from eval.runner import Run
 
-    target = AssistantTarget(suite.target, lambda: assistant)
     with Cache(cache) as kept:
-        work = Run(suite, dataset, target, tools_of(assistant), folder, kept, on_progress=_Ticker().take)
+        work = Run(suite, dataset, target, tools_of(target), folder, kept, on_progress=_Ticker().take)
         return work.start()
+
+
+@contextmanager
+def _target_in(settings: Settings, suite: Suite, places: Places) -> Iterator[AssistantTarget]:
+    """The suite's target in its home. The assistant is opened when it is first asked: an unchanged rerun never is."""
+    from assistant.evaluation.homes import closed_home, open_for
+    from assistant.evaluation.targets import AssistantTarget
+
+    with ExitStack() as opened:
+
+        def open_now() -> Assistant:
+            return opened.enter_context(open_for(settings, suite.target.knowledge, places, say))
+
+        closed = closed_home(settings, suite.target.knowledge, places)
+        if closed is not None:
+            yield AssistantTarget(suite.target, open_now, closed)
+        else:
+            assistant = open_now()
+            yield AssistantTarget(suite.target, lambda: assistant, assistant)
 
 
 def summary_of(record: RunRecord, folder: Path) -> dict[str, Any]:

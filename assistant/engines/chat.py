@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import generate_from_stream
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
@@ -84,6 +84,32 @@ class LocalChatModel(BaseChatModel):
         """Exactly how many tokens the prompt of a conversation has, the template's own included."""
         codec = self._open().codec
         return len(codec.encode(codec.render(as_dicts(messages), self.system)))
+
+    def answer_together(self, conversations: Sequence[Sequence[BaseMessage]], **kwargs: Any) -> list[AIMessage]:
+        """One answer a conversation, all computed at once: several times as fast as one by one, and not streamed.
+
+        Keyword arguments as for `invoke`. Raises `TooLongError` where one of them does not fit, and `ModelError`.
+        """
+        loaded = self._open()
+        codec = loaded.codec
+        prompts = [codec.encode(codec.render(as_dicts(messages), self.system)) for messages in conversations]
+        samplings = [self._sampling(len(prompt), codec.facts.context, kwargs) for prompt in prompts]
+        written: dict[int, list[int]] = {}
+        for sampling in dict.fromkeys(samplings):  # one, but where a prompt leaves less room than is asked for
+            alike = [at for at, one in enumerate(samplings) if one == sampling]
+            try:
+                found = loaded.desk.together([prompts[at] for at in alike], sampling, codec.ends)
+            except (RuntimeError, ValueError, MemoryError) as error:
+                raise _failed(loaded, error) from error
+            written |= dict(zip(alike, found, strict=True))
+        stops = (*kwargs.get("stop", ()), *codec.stops)
+        return [self._whole(prompt, written[at], loaded, stops) for at, prompt in enumerate(prompts)]
+
+    def _whole(self, prompt: list[int], ids: list[int], loaded: Loaded, stops: Sequence[str]) -> AIMessage:
+        shown = StopFilter(stops)
+        text = shown.push(loaded.codec.decode(ids)) + shown.flush()
+        usage = UsageMetadata(input_tokens=len(prompt), output_tokens=len(ids), total_tokens=len(prompt) + len(ids))
+        return AIMessage(content=text, usage_metadata=usage, response_metadata={"crossroads_model": self.name})
 
     def _generate(
         self,
@@ -175,11 +201,14 @@ class _Counted:
         except CrossroadsError:
             raise
         except (RuntimeError, ValueError, MemoryError) as error:
-            name = self._loaded.desk.engine.name
-            cure = "Try again; if it happens again, choose another engine with models.engine."
-            raise ModelError(f"The engine {name!r} failed: {error}", cure) from error
+            raise _failed(self._loaded, error) from error
         finally:
             ids.close()
+
+
+def _failed(loaded: Loaded, error: Exception) -> ModelError:
+    cure = "Try again; if it happens again, choose another engine with models.engine."
+    return ModelError(f"The engine {loaded.desk.engine.name!r} failed: {error}", cure)
 
 
 def as_dicts(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Generator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from assistant.engines.types import Engine, Sampling
@@ -21,6 +22,14 @@ class _Job:
     """Ids as they come; None behind the last one; an exception where the engine failed."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
+    def run(self, engine: Engine) -> None:
+        """Have the prompt continued, token by token, until whoever asked has enough."""
+        engine.run(self.prompt, self.sampling, self.ends, self.emit)
+        self.tokens.put(None)
+
+    def fail(self, error: Exception) -> None:
+        self.tokens.put(error)
+
     def emit(self, token: int) -> bool:
         if self.cancelled.is_set():
             return False
@@ -28,13 +37,31 @@ class _Job:
         return True
 
 
+@dataclass
+class _Batch:
+    """Several prompts continued together."""
+
+    prompts: Sequence[Sequence[int]]
+    sampling: Sampling
+    ends: frozenset[int]
+    written: Future[list[list[int]]] = field(default_factory=Future)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, engine: Engine) -> None:
+        """Have all of them continued to their ends."""
+        self.written.set_result(engine.run_together(self.prompts, self.sampling, self.ends))
+
+    def fail(self, error: Exception) -> None:
+        self.written.set_exception(error)
+
+
 class Desk:
     """Takes requests for one engine. First come, first served; a slow reader holds up nobody."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._current: _Job | None = None
+        self._jobs: queue.SimpleQueue[_Job | _Batch | None] = queue.SimpleQueue()
+        self._current: _Job | _Batch | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"engine-{engine.name}", daemon=True)
         self._thread.start()
@@ -51,6 +78,12 @@ class Desk:
                 yield token
         finally:
             job.cancelled.set()
+
+    def together(self, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: frozenset[int]) -> list[list[int]]:
+        """The new token ids of every prompt, computed at once. Raises what the engine raises."""
+        job = _Batch(prompts, sampling, ends)
+        self._jobs.put(job)
+        return job.written.result()
 
     def close(self) -> None:
         """Stop what runs and end the worker; later requests fail."""
@@ -69,14 +102,13 @@ class Desk:
             if job.cancelled.is_set():
                 continue
             if self._closed:
-                job.tokens.put(RuntimeError("the engine is closed"))
+                job.fail(RuntimeError("the engine is closed"))
                 continue
             self._current = job
             try:
-                self.engine.run(job.prompt, job.sampling, job.ends, job.emit)
-                job.tokens.put(None)
+                job.run(self.engine)
             except Exception as error:  # handed to the thread that asked
-                job.tokens.put(error)
+                job.fail(error)
             finally:
                 self._current = None
 

@@ -56,6 +56,23 @@ class OpenVinoEngine:
         tensor = Tensor(np.asarray([list(prompt)], dtype=np.int64))
         self._pipeline.generate(tensor, self._config(sampling, ends), _streamer(self._genai, ends, emit))
 
+    def run_together(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: frozenset[int]
+    ) -> list[list[int]]:
+        """The new tokens of several prompts; see `Engine.run_together`."""
+        import numpy as np
+        from openvino import Tensor
+
+        ids = np.zeros((len(prompts), max(map(len, prompts))), dtype=np.int64)
+        shown = np.zeros_like(ids)
+        for row, prompt in enumerate(prompts):  # padded on the left: the last token of each is the last of its row
+            ids[row, ids.shape[1] - len(prompt) :] = prompt
+            shown[row, ids.shape[1] - len(prompt) :] = 1
+        given = self._genai.TokenizedInputs(Tensor(ids), Tensor(shown))
+        return [
+            _ended(list(each), ends) for each in self._pipeline.generate(given, self._config(sampling, ends)).tokens
+        ]
+
     def _config(self, sampling: Sampling, ends: frozenset[int]) -> Any:
         config = self._genai.GenerationConfig()
         config.max_new_tokens = sampling.max_tokens
@@ -74,6 +91,11 @@ class OpenVinoEngine:
                 structure.regex = sampling.regex
             config.structured_output_config = structure
         return config
+
+
+def _ended(tokens: list[int], ends: frozenset[int]) -> list[int]:
+    """The tokens before the one that ends the answer."""
+    return tokens[: next((at for at, token in enumerate(tokens) if token in ends), len(tokens))]
 
 
 def _streamer(genai: Any, ends: frozenset[int], emit: Emit) -> Any:

@@ -44,6 +44,48 @@ class TransformersEngine:
                 self._cache, self._seen = None, []  # it may be half written
                 raise
 
+    def run_together(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: frozenset[int]
+    ) -> list[list[int]]:
+        """The new tokens of several prompts; see `Engine.run_together`."""
+        import torch
+
+        with torch.inference_mode():
+            return self._run_together(prompts, sampling, ends)
+
+    def _run_together(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: frozenset[int]
+    ) -> list[list[int]]:
+        import torch
+        from transformers import DynamicCache
+
+        longest = max(map(len, prompts))
+        ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=self.device)
+        lengths = torch.tensor([len(prompt) for prompt in prompts], device=self.device)
+        shown = (torch.arange(longest, device=self.device) >= longest - lengths[:, None]).long()
+        cache, written = DynamicCache(config=self.model.config), [list(prompt) for prompt in prompts]
+        generator = torch.Generator(self.device)
+        generator.manual_seed(sampling.seed) if sampling.seed is not None else generator.seed()
+        over = [False] * len(prompts)
+        for _ in range(sampling.max_tokens):
+            places = (shown.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+            out = self.model(
+                input_ids=ids, attention_mask=shown, position_ids=places, past_key_values=cache, logits_to_keep=1
+            )
+            new = [
+                choose(row.float(), text, sampling, generator)
+                for row, text in zip(out.logits[:, -1], written, strict=True)
+            ]
+            for number, token in enumerate(new):
+                over[number] = over[number] or token in ends
+                if not over[number]:
+                    written[number].append(token)
+            if all(over):
+                break
+            ids = torch.tensor(new, device=self.device)[:, None]
+            shown = torch.cat([shown, torch.ones_like(ids)], dim=1)
+        return [text[len(prompt) :] for text, prompt in zip(written, prompts, strict=True)]
+
     def _run(self, prompt: list[int], sampling: Sampling, ends: frozenset[int], emit: Emit) -> None:
         import torch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from assistant.records import Request
@@ -15,6 +15,9 @@ from graphs.errors import CrossroadsError, UsageError
 from graphs.events import Failed, Routed
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
+
     from assistant.app import Assistant
 
 Ask = Callable[["Assistant", TargetSpec, Sample, int, threading.Event], Output]
@@ -42,19 +45,48 @@ def _whole(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, ca
     return Output(text=answer.text, answer=answer, passages=looked_at, route=answer.route, usage=answer.usage)
 
 
+def ask_together(
+    assistant: Assistant, spec: TargetSpec, samples: Sequence[Sample], seed: int, cancel: threading.Event
+) -> list[Output]:
+    """What a bare local model gives, its prompts computed together; one after the other where one of them fails."""
+    began = time.monotonic()
+    model = _model_of(assistant, spec)
+    together = getattr(model, "answer_together", None)
+    if together is None:  # such as a local model with a fallback
+        return [ask_sample(assistant, spec, sample, seed, cancel) for sample in samples]
+    try:
+        replies = together([_messages(spec, sample) for sample in samples], **_options(spec, seed))
+    except CrossroadsError:  # a prompt that is too long, say: the others must not fail with it
+        return [ask_sample(assistant, spec, sample, seed, cancel) for sample in samples]
+    seconds = round((time.monotonic() - began) / len(samples), 4)
+    return [_said(reply).model_copy(update={"seconds": seconds}) for reply in replies]
+
+
 def _bare(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, cancel: threading.Event) -> Output:
     """A chat model alone."""
-    from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-
     del cancel
-    model = assistant.resources.chat(spec.model or assistant.settings.models.chat).get()
+    return _said(_model_of(assistant, spec).invoke(_messages(spec, sample), **_options(spec, seed)))
+
+
+def _model_of(assistant: Assistant, spec: TargetSpec) -> BaseChatModel:
+    return assistant.resources.chat(spec.model or assistant.settings.models.chat).get()
+
+
+def _messages(spec: TargetSpec, sample: Sample) -> list[BaseMessage]:
+    """What a bare model is shown of a sample."""
+    from langchain_core.messages import HumanMessage, SystemMessage
+
     contexts = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(sample.contexts or [], 1))
     prompt = spec.template.replace("{contexts}", contexts).replace("{input}", sample.input)
-    messages: list[BaseMessage] = [SystemMessage(spec.system)] if spec.system else []
-    options: dict[str, Any] = {"max_tokens": spec.max_tokens}
-    if spec.temperature:
-        options |= {"temperature": spec.temperature, "seed": seed}
-    reply = model.invoke([*messages, HumanMessage(prompt)], **options)
+    return [*([SystemMessage(spec.system)] if spec.system else []), HumanMessage(prompt)]
+
+
+def _options(spec: TargetSpec, seed: int) -> dict[str, Any]:
+    sampled = {"temperature": spec.temperature, "seed": seed} if spec.temperature else {}
+    return {"max_tokens": spec.max_tokens, **sampled}
+
+
+def _said(reply: Any) -> Output:
     used = getattr(reply, "usage_metadata", None) or {}
     usage = Usage(prompt_tokens=used.get("input_tokens", 0), completion_tokens=used.get("output_tokens", 0))
     return Output(text=reply.text, usage=usage)

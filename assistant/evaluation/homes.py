@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,49 @@ from graphs.errors import UsageError
 if TYPE_CHECKING:
     from assistant.app import Assistant
     from assistant.config import Settings
+    from assistant.examples import Examples
+    from assistant.feedback import Feedback
+    from assistant.grades.grading import Grading
+    from assistant.knowledge.catalogue import Catalogue
 
 _FILLED = "filled.json"
+
+
+@dataclass(frozen=True)
+class ClosedHome:
+    """Settings, documents and examples of a home; neither a model nor the store is opened."""
+
+    settings: Settings
+    catalogue: Catalogue
+    examples: Examples
+    grading: Grading | None = None
+    """None in a home that was made for a suite: nobody grades there."""
+    feedback: Feedback | None = None
+
+
+def closed_home(settings: Settings, knowledge: str, places: Places) -> ClosedHome | None:
+    """The home `open_for` would open, as far as its database tells; None where that has to be filled first."""
+    home = _home_of(settings, knowledge, places)[0]
+    if _is_filled_here(knowledge) and not (home / _FILLED).is_file():
+        return None
+    from assistant.database import open_database
+    from assistant.examples import Examples
+    from assistant.knowledge.catalogue import Catalogue
+
+    there = settings.model_copy(update={"home": home})
+    engine = open_database(there)
+    parts = Catalogue(engine), Examples(engine, _no_knowledge)
+    if knowledge:
+        return ClosedHome(there, *parts)
+    from assistant.feedback import Feedback
+    from assistant.grades.grading import Grading
+
+    votes = Feedback(engine)
+    return ClosedHome(there, *parts, Grading(engine, there, votes), votes)
+
+
+def _no_knowledge() -> Any:
+    raise UsageError("The home is not open.", "Report this: examples are only listed here.")
 
 
 def open_for(settings: Settings, knowledge: str, places: Places, tell: Callable[[str], None]) -> Assistant:
@@ -32,19 +74,30 @@ def open_for(settings: Settings, knowledge: str, places: Places, tell: Callable[
 
     if not knowledge:
         return open_assistant(settings, progress=tell)
+    home, files = _home_of(settings, knowledge, places)
+    for other in home.parent.glob(f"{home.name[:-13]}-" + "?" * 12):
+        if other != home:
+            shutil.rmtree(other, ignore_errors=True)  # of an earlier state of the same documents
+    assistant = open_assistant(settings.model_copy(update={"home": home}), progress=tell)
+    if _is_filled_here(knowledge) and not (home / _FILLED).exists():
+        _fill(assistant, files, home, tell)
+    return assistant
+
+
+def _is_filled_here(knowledge: str) -> bool:
+    """Whether a home gets its documents from here: the documentation it loads by itself."""
+    return knowledge not in ("", "docs")
+
+
+def _home_of(settings: Settings, knowledge: str, places: Places) -> tuple[Path, list[Path]]:
+    """The folder of a suite's home and the documents in it."""
+    if not knowledge:
+        return settings.home, []
     files = _mixed(settings.cache / "eval" / "mixed") if knowledge == "mixed" else documents_of(knowledge, places)
     kept = settings.knowledge.model_dump(mode="json"), settings.models.embedding, settings.store.kind
     digest = hashlib.sha256(json.dumps([files_sha256(files), *kept]).encode()).hexdigest()[:12]
     slug = re.sub(r"[^A-Za-z0-9]+", "-", knowledge).strip("-").lower()[:40]
-    folder = settings.cache / "eval" / "homes"
-    home = folder / f"{slug}-{digest}"
-    for other in folder.glob(f"{slug}-" + "?" * 12):
-        if other != home:
-            shutil.rmtree(other, ignore_errors=True)  # of an earlier state of the same documents
-    assistant = open_assistant(settings.model_copy(update={"home": home}), progress=tell)
-    if knowledge != "docs" and not (home / _FILLED).exists():
-        _fill(assistant, files, home, tell)
-    return assistant
+    return settings.cache / "eval" / "homes" / f"{slug}-{digest}", files
 
 
 def documents_of(knowledge: str, places: Places) -> list[Path]:

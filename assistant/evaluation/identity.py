@@ -6,12 +6,12 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eval.target import TargetSpec
 
 if TYPE_CHECKING:
-    from assistant.app import Assistant
+    from assistant.config import Settings
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = ("graphs", "assistant", "training/grounding", "training/reader")
@@ -20,9 +20,38 @@ _ASIDE = {"ui", "http", "cli", "evaluation", "_documentation", "__pycache__"}
 _SETTINGS = ("models", "knowledge", "answering", "store")
 
 
-def identity_of(assistant: Assistant, spec: TargetSpec) -> dict[str, Any]:
+class Ground(Protocol):
+    """What outputs depend on beside code and models; an `Assistant` has it, and so has a home nobody opened."""
+
+    @property
+    def settings(self) -> Settings:
+        """Of the home."""
+        ...
+
+    @property
+    def catalogue(self) -> Any:
+        """Its documents (`Catalogue`)."""
+        ...
+
+    @property
+    def examples(self) -> Any:
+        """Its worked examples (`Examples`)."""
+        ...
+
+    @property
+    def grading(self) -> Any:
+        """Its grades (`Grading`); None where it can have none."""
+        ...
+
+    @property
+    def feedback(self) -> Any:
+        """Its votes (`Feedback`)."""
+        ...
+
+
+def identity_of(ground: Ground, spec: TargetSpec) -> dict[str, Any]:
     """Hashes of code, prompts, weights, models, documents and settings behind a target's outputs."""
-    settings = assistant.settings
+    settings = ground.settings
     shown = settings.model_dump(mode="json", exclude={"store": {"api_key", "url", "timeout", "linger"}})
     found: dict[str, Any] = {
         "spec": spec.model_dump(mode="json"),
@@ -31,12 +60,12 @@ def identity_of(assistant: Assistant, spec: TargetSpec) -> dict[str, Any]:
             {key: value for key, value in shown.items() if key not in {*_SETTINGS, "home", "cache", "serve"}}
         ),
         "code": code_sha256(),
-        "models": models_of(assistant, spec),
+        "models": models_of(ground, spec),
     }
     if spec.kind in ("assistant", "retrieval", "routing"):
-        found["documents"] = documents_sha256(assistant, spec.collection)
-        found["examples"] = _examples(assistant)
-        found["outcomes"] = _outcomes(assistant)
+        found["documents"] = documents_sha256(ground, spec.collection)
+        found["examples"] = _examples(ground)
+        found["outcomes"] = _outcomes(ground)
     return found
 
 
@@ -52,17 +81,17 @@ def code_sha256() -> str:
     return digest.hexdigest()
 
 
-def models_of(assistant: Assistant, spec: TargetSpec) -> dict[str, str]:
+def models_of(ground: Ground, spec: TargetSpec) -> dict[str, str]:
     """Role → the model's name and the hash of its files, where they are on this computer."""
-    models = assistant.settings.models
+    models = ground.settings.models
     named = {"chat": spec.model or models.chat, "tuned": models.tuned, "embedding": models.embedding}
     named |= {"grounding": models.grounding, "fallback": models.fallback}
     wanted = {"model": ("chat",), "grounding": ("embedding", "grounding"), "retrieval": ("embedding",)}
     roles = wanted.get(spec.kind, tuple(named))
-    return {role: f"{name} {model_sha256(assistant, name)}".strip() for role in roles if (name := named[role])}
+    return {role: f"{name} {model_sha256(ground, name)}".strip() for role in roles if (name := named[role])}
 
 
-def model_sha256(assistant: Assistant, name: str) -> str:
+def model_sha256(ground: Ground, name: str) -> str:
     """The hash of a model's files: from the catalogue or the registry, else of a folder's names, sizes and times."""
     from assistant.models import CATALOGUE
     from training.registry import Registry
@@ -70,9 +99,9 @@ def model_sha256(assistant: Assistant, name: str) -> str:
     provider, _, rest = name.partition(":")
     if provider == "local" and rest in CATALOGUE:
         return _digest([file.sha256 for file in CATALOGUE[rest].files])
-    if provider == "local" and (assistant.settings.home / "models").is_dir():
+    if provider == "local" and (ground.settings.home / "models").is_dir():
         plain, _, version = rest.partition("@")
-        registry = Registry(assistant.settings.home / "models")
+        registry = Registry(ground.settings.home / "models")
         known = {one.version: one for one in registry.list() if one.name == plain}
         live = registry.live(plain) if plain in registry.names() else None
         chosen = known.get(version) if version else live
@@ -84,12 +113,12 @@ def model_sha256(assistant: Assistant, name: str) -> str:
     return ""
 
 
-def documents_sha256(assistant: Assistant, collection: str = "") -> str:
+def documents_sha256(ground: Ground, collection: str = "") -> str:
     """Hash of what the collection holds, from the catalogue; of the documentation where a new home will load it."""
     from assistant.documentation import find_documentation
 
-    name = collection or assistant.settings.knowledge.collection
-    known = sorted((info.source, info.sha256) for info in assistant.catalogue.list(name))
+    name = collection or ground.settings.knowledge.collection
+    known = sorted((info.source, info.sha256) for info in ground.catalogue.list(name))
     pages = find_documentation()
     if not known or {source for source, _ in known} <= {str(path) for path in pages}:
         return files_sha256(pages)  # not loaded yet, or brought up to date when it is opened
@@ -101,18 +130,21 @@ def files_sha256(paths: list[Path]) -> str:
     return _digest([(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(paths)])
 
 
-def _examples(assistant: Assistant) -> str:
+def _examples(ground: Ground) -> str:
     """Hash of the worked examples few-shot prompts draw from."""
-    listed = getattr(assistant.examples, "list", None)
+    listed = getattr(ground.examples, "list", None)
     return _digest([str(item) for item in listed()]) if listed else ""
 
 
-def _outcomes(assistant: Assistant) -> str:
-    """Hash of the grades and votes that move the router's chances."""
+def _outcomes(ground: Ground) -> str:
+    """Hash of the grades and votes that move the router's chances; empty where there are none."""
+    grading = getattr(ground, "grading", None)  # an assistant made of words has none
+    if grading is None:
+        return ""
     from assistant.routing import outcomes_of
 
-    grading = getattr(assistant, "grading", None)
-    return _digest([str(one) for one in outcomes_of(grading, assistant.feedback)]) if grading else ""
+    found = [str(one) for one in outcomes_of(grading, ground.feedback)]
+    return _digest(found) if found else ""
 
 
 def _digest(value: Any) -> str:

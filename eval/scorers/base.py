@@ -9,14 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.sample import Sample, Score
 from eval.target import Output
-from graphs.context import Checker, Encoder
+
+if TYPE_CHECKING:
+    from graphs.context import Checker, Encoder  # with LangChain: half a second of importing
 
 Floats = NDArray[np.float64]
 Better = Literal["higher", "lower", "neither"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from assistant.cli import main
 from assistant.cli.eval_run import measure
 from assistant.evaluation import homes
 from assistant.evaluation.identity import identity_of
+from assistant.resources import Lazy
 from eval.gate import judge_folders
 from eval.sample import Sample
 from eval.suite import Suite
 from eval.target import TargetSpec
+from graphs.errors import TooLongError
 from tests.assistant.home_fakes import ListKnowledge, open_fake
 from tests.eval.fakes import dataset
 
@@ -155,6 +158,63 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def printed(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
+
+
+def test_an_unchanged_rerun_opens_no_assistant(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither models nor the store nor LangChain: what is asked again is in the cache, and that alone is read."""
+    assert main.run(["eval", "run", "words.yaml", "--out", "1", "--json"]) == 0
+    before = printed(capsys)
+    monkeypatch.setattr(homes, "open_for", lambda *_: pytest.fail("the assistant was opened"))
+    assert main.run(["eval", "run", "words.yaml", "--out", "2", "--json"]) == 0
+    again = printed(capsys)
+    assert (again["cached"], again["metrics"]) == (len(ASKED), before["metrics"])
+
+
+def test_a_bare_local_model_is_asked_in_batches(home: Path) -> None:
+    from langchain_core.messages import AIMessage
+
+    from assistant.evaluation.targets import TOGETHER, AssistantTarget
+
+    batches = []
+
+    class Model:
+        def answer_together(self, conversations: Any, **options: Any) -> list[AIMessage]:
+            assert options == {"max_tokens": 5}
+            batches.append(len(conversations))
+            if len(conversations) == 2:
+                raise TooLongError("It does not fit.", "Shorten it.")
+            return [AIMessage(messages[-1].content.upper()) for messages in conversations]
+
+        def invoke(self, messages: Any, **options: Any) -> AIMessage:
+            if messages[-1].content == "Say number 9":
+                raise TooLongError("It does not fit.", "Shorten it.")
+            return AIMessage("alone")
+
+    spec = TargetSpec(kind="model", model="local:words", max_tokens=5, template="Say {input}")
+    samples = [Sample(id=str(number), input=f"number {number}") for number in range(TOGETHER + 2)]
+    with open_fake(home) as assistant:
+        assistant.resources.chat = lambda name: Lazy(Model)  # type: ignore[assignment,return-value,method-assign]
+        target = AssistantTarget(spec, lambda: assistant, assistant)
+        assert target.batch == TOGETHER
+        outputs = target.ask(samples[:TOGETHER], 0, threading.Event())
+        assert [output.text for output in outputs] == [f"SAY NUMBER {number}" for number in range(TOGETHER)]
+        last = target.ask(samples[TOGETHER:], 0, threading.Event())
+        assert [(output.text, output.failed) for output in last] == [("alone", False), ("", True)]
+    assert batches == [TOGETHER, 2]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [TargetSpec(), TargetSpec(kind="model", model="openai:gpt"), TargetSpec(kind="model", temperature=0.7)],
+    ids=["assistant", "remote", "sampled"],
+)
+def test_what_cannot_be_batched_is_asked_one_by_one(spec: TargetSpec, home: Path) -> None:
+    from assistant.evaluation.targets import AssistantTarget
+
+    with open_fake(home) as assistant:
+        assert AssistantTarget(spec, lambda: assistant, assistant).batch == 1
 
 
 def test_run_and_gate_as_commands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

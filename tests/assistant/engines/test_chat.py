@@ -51,10 +51,21 @@ class Typist:
             self.inside -= 1
             self.idle.set()
 
+    def run_together(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: frozenset[int]
+    ) -> list[list[int]]:
+        self.samplings.append(sampling)
+        return [CODEC.encode(f"{len(prompt)}. {self.text}")[: sampling.max_tokens] for prompt in prompts]
+
 
 class Broken(Typist):
     def run(self, prompt: Sequence[int], sampling: Sampling, ends: frozenset[int], emit: Emit) -> None:
         raise RuntimeError("out of memory\nwith details")
+
+    def run_together(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: frozenset[int]
+    ) -> list[list[int]]:
+        raise RuntimeError("out of memory")
 
 
 def chat(engine: Typist, **fields: object) -> LocalChatModel:
@@ -215,3 +226,27 @@ def test_a_picture_is_refused_by_name() -> None:
     picture = HumanMessage([{"type": "image_url", "image_url": {"url": "data:,"}}])
     with pytest.raises(ModelError, match="image_url"):
         chat(Typist()).invoke([picture])
+
+
+def test_conversations_answered_together_keep_their_order_and_stops() -> None:
+    engine = Typist("Hello there.")
+    asked = [[HumanMessage("a" * length)] for length in (9, 1, 5)]
+    lengths = [chat(engine).get_num_tokens_from_messages(messages) for messages in asked]
+    replies = chat(engine).answer_together(asked, stop=["there"])
+    assert [reply.text for reply in replies] == [f"{length}. Hello " for length in lengths]
+    assert [reply.usage_metadata["input_tokens"] for reply in replies if reply.usage_metadata] == lengths
+    assert len(engine.samplings) == 1
+
+
+def test_a_prompt_with_little_room_takes_none_from_the_others() -> None:
+    engine = Typist("x" * 50)
+    context = CODEC.facts.context
+    room = context - chat(engine).get_num_tokens_from_messages([HumanMessage("")])
+    replies = chat(engine).answer_together([[HumanMessage("a" * (room - 10))], [HumanMessage("a")]], max_tokens=40)
+    assert [sampling.max_tokens for sampling in engine.samplings] == [10, 40]
+    assert [reply.usage_metadata["output_tokens"] for reply in replies if reply.usage_metadata] == [10, 40]
+
+
+def test_together_a_failing_engine_is_an_error_with_a_cure() -> None:
+    with pytest.raises(ModelError, match="typist"):
+        chat(Broken()).answer_together([[HumanMessage("?")]])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from assistant.config import Settings, load_settings
 from assistant.engines.chat import LocalChatModel
@@ -137,6 +138,13 @@ def test_closing_a_stream_frees_the_engine_at_once(model: Any) -> None:
     answer = model.invoke("Hi", max_tokens=4)  # would wait for 2000 tokens, and time out, were it still writing
     assert answer.usage_metadata["output_tokens"] >= 1
     assert model._open().desk._current is None
+
+
+def test_questions_answered_together_get_the_answers_each_gets_alone(model: Any) -> None:
+    alone = [model.invoke(question, max_tokens=16) for question in QUESTIONS]
+    together = model.answer_together([[HumanMessage(question)] for question in QUESTIONS], max_tokens=16)
+    assert [reply.text for reply in together] == [reply.text for reply in alone]
+    assert [reply.usage_metadata for reply in together] == [reply.usage_metadata for reply in alone]
 
 
 def test_concurrent_requests_get_their_own_answers(model: Any) -> None:

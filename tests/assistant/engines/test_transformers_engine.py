@@ -51,6 +51,15 @@ def test_greedy_is_the_librarys_greedy(engine: TransformersEngine) -> None:
     assert write(engine, PROMPT, Sampling(max_tokens=20)) == wanted[0, len(PROMPT) :].tolist()
 
 
+def test_prompts_written_together_get_what_each_gets_alone(engine: TransformersEngine) -> None:
+    prompts = [PROMPT, list(b"A dog"), list(b"Once upon a time there was a king who")]
+    alone = [write(engine, prompt, Sampling(max_tokens=12)) for prompt in prompts]
+    assert engine.run_together(prompts, Sampling(max_tokens=12), NO_ENDS) == alone
+    ends = frozenset(alone[1][4:5])
+    stopped = [write(engine, prompt, Sampling(max_tokens=12), ends) for prompt in prompts]
+    assert engine.run_together(prompts, Sampling(max_tokens=12), ends) == stopped
+
+
 def test_a_reused_prefix_changes_nothing(engine: TransformersEngine, folders: dict[str, Path]) -> None:
     write(engine, PROMPT, Sampling(max_tokens=8))
     longer = [*PROMPT[:10], *b" another ending"]
