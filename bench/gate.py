@@ -3,6 +3,7 @@
     python bench/gate.py                 all faults, about two minutes each on two quiet cores
     python bench/gate.py --limit 25      a dry run
     python bench/gate.py --fault noise   one of them
+    python bench/gate.py --work FOLDER   keeps the runs: started again, it continues
 
 Prints one JSON object: for each fault its verdict, its reasons and its seconds.
 """
@@ -14,7 +15,6 @@ import json
 import random
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,17 +68,19 @@ FAULTS: dict[str, Callable[[], Any]] = {"nothing": nothing, "prompt": prompt, "n
 
 
 def run(folder: Path, limit: int | None, settings: dict[str, Any]) -> float:
-    """Run smoke into a folder; seconds it took, loading included."""
+    """Run smoke into a folder where that is not done yet; seconds it took, loading not included."""
     from assistant.cli.eval_run import _read, measure
     from assistant.config import load_settings
     from assistant.evaluation.homes import open_for
+    from eval.record import RUN, read_run
 
-    began = time.monotonic()
+    place = folder / "run"
+    if (place / RUN).is_file() and (known := read_run(place)).status == "finished":
+        return known.seconds
     suite, dataset, places = _read("smoke", limit)
     loaded = load_settings({"home": str(folder / "home"), "store.linger": 5.0, **settings})
     with open_for(loaded, suite.target.knowledge, places, print_error) as assistant:
-        measure(assistant, suite, dataset, folder / "run", cache=None)
-    return round(time.monotonic() - began, 1)
+        return measure(assistant, suite, dataset, place, cache=None).seconds
 
 
 def print_error(text: str) -> None:
@@ -89,20 +91,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, default=None)
     parser.add_argument("--fault", choices=FAULTS, action="append")
+    parser.add_argument("--work", type=Path, help="keep the runs here, and continue from those there are")
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        print(json.dumps(planted(options.work or Path(name), options.limit, options.fault or list(FAULTS))))
+    return 0
+
+
+def planted(work: Path, limit: int | None, faults: list[str]) -> dict[str, Any]:
+    """The verdict on each fault, against the assistant as it is."""
     from eval.gate import judge_folders
 
-    with tempfile.TemporaryDirectory() as name:
-        baseline = Path(name) / "baseline"
-        found: dict[str, Any] = {"baseline": {"seconds": run(baseline, options.limit, {})}}
-        for fault in options.fault or FAULTS:
-            with FAULTS[fault]() as settings:
-                seconds = run(Path(name) / fault, options.limit, settings)
-            verdict = judge_folders(Path(name) / fault / "run", baseline / "run")
-            found[fault] = {"verdict": verdict.verdict, "reasons": verdict.reasons, "seconds": seconds}
-            print_error(f"{fault}: {verdict.verdict}")
-    print(json.dumps(found))
-    return 0
+    found: dict[str, Any] = {"baseline": {"seconds": run(work / "baseline", limit, {})}}
+    for fault in faults:
+        with FAULTS[fault]() as settings:
+            seconds = run(work / fault, limit, settings)
+        verdict = judge_folders(work / fault / "run", work / "baseline" / "run")
+        found[fault] = {"verdict": verdict.verdict, "reasons": verdict.reasons, "seconds": seconds}
+        print_error(f"{fault}: {verdict.verdict}: {verdict.reasons[0]}")
+    return found
 
 
 if __name__ == "__main__":

@@ -143,7 +143,18 @@ def _table_rows(path: Path, name: str) -> Iterator[Row]:
         raise UsageError(f"{str(path)!r} cannot be read: {str(error).splitlines()[0]}.", "Mend the file.") from None
     first = 1 if name.endswith(".parquet") else 2
     for number, row in enumerate(table.to_dict(orient="records"), start=first):
-        yield number, {str(key): _plain(value) for key, value in row.items()}
+        yield number, {key: value if key in FIELDS else _truth(value) for key, value in _plain_row(row)}
+
+
+def _plain_row(row: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in row.items():
+        yield str(key), _plain(value)
+
+
+def _truth(value: Any) -> Any:
+    """A cell that says true or false as that: the text "false" would count as true (in `answerable`, say)."""
+    said = value.strip().lower() if isinstance(value, str) else ""
+    return said == "true" if said in ("true", "false") else value
 
 
 def _plain(value: Any) -> Any:
@@ -228,8 +239,9 @@ def _sample(row: dict[str, Any], columns: dict[str, str], place: str) -> Sample:
     values["metadata"] = {**rest, **(inner if isinstance(inner, dict) else {})}
     if isinstance(values["contexts"], str):
         values["contexts"] = [values["contexts"]]
-    if isinstance(values["target"], int | float) and not isinstance(values["target"], bool):
-        values["target"] = str(values["target"])
+    if isinstance(values["target"], int | float):
+        target = values["target"]
+        values["target"] = str(target).lower() if isinstance(target, bool) else str(target)
     values["id"] = str(values["id"]) if values["id"] is not None else place.rpartition(" ")[2]
     try:
         sample = Sample(**values)

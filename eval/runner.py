@@ -21,7 +21,7 @@ from eval.record import SAMPLES, RunRecord, SampleRecord, read_run, read_sample_
 from eval.sample import Sample, Score
 from eval.scorers.base import Metric, Scorer, Tools
 from eval.suite import Suite
-from eval.summary import latency, summarise
+from eval.summary import latency, summarised
 from eval.target import Target
 from graphs.errors import CrossroadsError, StorageError, UsageError
 
@@ -65,7 +65,7 @@ class Run:
                 "n": len(records),
                 "failed": sum(item.output.failed for item in records),
                 "cached": sum(item.cached for item in records),
-                "metrics": summarise(able, records, watched),
+                "metrics": summarised(able, record.scorers, records, watched, self.cache),
                 "missing": missing,
                 "latency_ms": latency(records),
                 "cost_usd": round(sum(item.output.usage.cost_usd for item in records), 6),

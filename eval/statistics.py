@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import comb
+from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv, ndtr, ndtri, stdtrit  # not scipy.stats: it takes a second to import
 
 from eval.scorers.base import Floats, Metric
 
@@ -56,6 +56,13 @@ class Comparison:
     clusters: int
     visible: float
     """The smallest change for the worse this comparison would show with power 80 %; infinite where it can show none."""
+
+
+def _special() -> Any:
+    """SciPy's functions, imported when one is used: what comes from the cache needs none (nor `stats`: a second)."""
+    from scipy import special
+
+    return special
 
 
 def cluster_sums(parts: Floats, groups: Sequence[str]) -> Floats:
@@ -104,8 +111,8 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     if n == 0:
         return 0.0, 1.0
     tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
-    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
+    low = 0.0 if successes == 0 else float(_special().betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(_special().betaincinv(successes + 1, n - successes, 1 - tail))
     return low, high
 
 
@@ -121,11 +128,11 @@ def _bca(metric: Metric, sums: Floats, value: float, confidence: float) -> tuple
     if not len(drawn) or np.ptp(drawn) < 1e-12:
         return None
     below = (np.sum(drawn < value) + 0.5 * np.sum(drawn == value)) / len(drawn)
-    bias = float(ndtri(np.clip(below, 1 / _DRAWS, 1 - 1 / _DRAWS)))
+    bias = float(_special().ndtri(np.clip(below, 1 / _DRAWS, 1 - 1 / _DRAWS)))
     left = _left_out(metric, sums)
     spread = left.mean() - left
     acceleration = float(np.sum(spread**3) / (6 * max(np.sum(spread**2), 1e-300) ** 1.5))
-    quantile = float(stdtrit(count - 1, (1 + confidence) / 2)) * math.sqrt(count / (count - 1))
+    quantile = float(_special().stdtrit(count - 1, (1 + confidence) / 2)) * math.sqrt(count / (count - 1))
     ends = [_corrected(bias, acceleration, sign * quantile) for sign in (-1, 1)]
     low, high = (float(end) for end in np.quantile(drawn, ends))
     return min(low, value), max(high, value)
@@ -141,7 +148,7 @@ def _drawn_counts(count: int) -> Floats:
 
 def _corrected(bias: float, acceleration: float, z: float) -> float:
     shifted = bias + z
-    return float(ndtr(bias + shifted / max(1 - acceleration * shifted, 0.1)))
+    return float(_special().ndtr(bias + shifted / max(1 - acceleration * shifted, 0.1)))
 
 
 def _left_out(metric: Metric, sums: Floats) -> Floats:
@@ -175,7 +182,7 @@ def compare(metric: Metric, before: Floats, after: Floats, groups: Sequence[str]
     old, new = cluster_sums(first, told), cluster_sums(second, told)
     value_old, value_new = _value(metric, old), _value(metric, new)
     error = _paired_error(metric, old, new)
-    slack = float(stdtrit(max(len(old) - 1, 1), 0.975)) * error
+    slack = float(_special().stdtrit(max(len(old) - 1, 1), 0.975)) * error
     difference = value_new - value_old
     worse, other, changed = _swap_test(metric, old, new)
     return Comparison(
@@ -194,7 +201,7 @@ def smallest_visible(metric: Metric, error: float, clusters: int, tests: int = 1
     if clusters < max(needed, 2):
         return math.inf
     freedom = clusters - 1
-    seen = (float(stdtrit(freedom, 1 - alpha / tests)) + float(stdtrit(freedom, POWER))) * error
+    seen = (float(_special().stdtrit(freedom, 1 - alpha / tests)) + float(_special().stdtrit(freedom, POWER))) * error
     width = 1.0 if metric.low is None or metric.high is None else metric.high - metric.low
     return max(seen, needed / clusters * width)
 

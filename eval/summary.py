@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from eval.cache import Cache, key_of
 from eval.record import Latency, MetricValue, SampleRecord
 from eval.scorers.base import Metric, Scorer
 from eval.statistics import cluster_sums, contributing, interval, pass_hat_k, smallest_visible, standard_error
+
+
+def summarised(
+    scorers: Sequence[Scorer], keys: Mapping[str, str], records: Sequence[SampleRecord], watched: int, cache: Cache
+) -> dict[str, MetricValue]:
+    """As `summarise`, from the cache where these scores were summed up before. `keys`: scorer → hash of what it is."""
+    names = {scorer.name: keys.get(scorer.name, "") for scorer in scorers}
+    rows = [(item.sample.id, item.repeat, item.group, _plain(item, names)) for item in records]
+    key = key_of("summary", _code(), names, rows, watched)
+    kept = cache.get(key)
+    if kept is None:
+        kept = {name: value.model_dump(mode="json") for name, value in summarise(scorers, records, watched).items()}
+        cache.put(key, kept)
+    return {name: MetricValue(**value) for name, value in kept.items()}
+
+
+def _plain(record: SampleRecord, names: Mapping[str, str]) -> dict[str, Any]:
+    return {name: score.model_dump(mode="json") for name, score in record.scores.items() if name in names}
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Hash of what computes figures and intervals."""
+    here = Path(__file__).resolve().parent
+    return hashlib.sha256(b"".join((here / name).read_bytes() for name in ("summary.py", "statistics.py"))).hexdigest()
 
 
 def summarise(scorers: Sequence[Scorer], records: Sequence[SampleRecord], watched: int = 1) -> dict[str, MetricValue]:

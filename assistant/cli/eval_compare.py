@@ -26,7 +26,9 @@ OWN = "docs"
 
 
 def compare(
-    dataset: Annotated[str, typer.Argument(help="A JSON Lines file of samples, or docs.", show_default=False)],
+    dataset: Annotated[
+        str, typer.Argument(help="A JSONL, CSV, TSV or Parquet file, hub:NAME, or docs.", show_default=False)
+    ],
     paths: Annotated[str, typer.Option(help="all, or names of paths separated by commas.")] = "all",
     scorer: Annotated[
         str, typer.Option(help="What judges an answer, such as f1, exact_match or classification.")
@@ -78,19 +80,16 @@ def path_names(text: str) -> list[str]:
 
 
 def _samples(dataset: str, limit: int) -> list[Sample]:
-    from eval.sample import read_samples
+    """What a suite could name as its dataset. Raises `UsageError` naming the line and the cure."""
+    from assistant.documentation import find_documentation
+    from eval.dataset import Places, load_dataset
+    from eval.suite import DatasetSpec
 
-    if dataset == OWN:
-        from assistant.documentation import find_documentation
-
-        folders = [folder for page in find_documentation() for folder in page.parents]
-        path = next(file for folder in folders if (file := folder / "questions.jsonl").is_file())
-    else:
-        path = Path(dataset).expanduser()
-    samples = read_samples(path)
-    if not samples:
-        raise UsageError(f"{dataset!r} has no samples.", "Write one JSON object a line, with `id`, `input`, `target`.")
-    return samples[:limit] if limit else samples
+    folders = [folder for page in find_documentation() for folder in page.parents]
+    docs = next((folder for folder in folders if (folder / "questions.jsonl").is_file()), None)
+    name = "docs:questions.jsonl" if dataset == OWN else str(dataset)
+    where = Places(Path.cwd() / "compare", docs)
+    return load_dataset(DatasetSpec(path=name), where, limit or None).samples
 
 
 def _scorer(name: str, samples: list[Sample]) -> Scorer:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.cli.common import Home, Json, Set, settings_for
+from assistant.cli.eval_report import judge_of
 from assistant.cli.output import put, put_json, say
 from graphs.errors import UsageError
 
@@ -62,10 +63,13 @@ def run(
     say(f"{chosen.name}: {len(dataset.samples)} samples, {', '.join(scorer.name for scorer in chosen.made_scorers())}")
     with _target_in(settings, chosen, places) as target:
         record = _measure(target, chosen, dataset, folder, None if fresh else settings.home / "eval" / "cache.db")
+    judge = judge_of(settings) if _judged(record) else None
     if as_json:
-        put_json(summary_of(record, folder))
+        put_json(summary_of(record, folder) | ({"judge": judge["metrics"]} if judge else {}))
     else:
         _show(record, folder)
+        _show_judge(record, settings.models.judge, judge)
+    _tell_failure(record, dataset, folder)
     lost = record.failed > chosen.gate.max_failed * record.n
     return 2 if lost or record.status != "finished" else 0
 
@@ -183,6 +187,39 @@ class _Ticker:
             left = f", {progress.left:.0f} s left" if progress.left else ""
             failed = f", {progress.failed} failed" if progress.failed else ""
             say(f"{progress.done}/{progress.total}{failed}, {progress.seconds:.0f} s{left}")
+
+
+def _judged(record: RunRecord) -> list[str]:
+    """The scorers of a run that a judge gave figures to."""
+    from eval.scorers import scorer_class
+
+    return [name for name in record.scorers if "judge" in scorer_class(name).needs and name not in record.missing]
+
+
+def _show_judge(record: RunRecord, name: str, judge: dict[str, Any] | None) -> None:
+    """How far the judge itself agrees with people, beside what it says."""
+    if not (scorers := _judged(record)):
+        return
+    if judge is None:
+        put(f"{', '.join(scorers)}: how far {name} agrees with people is not known; measure it: crossroads eval judge")
+        return
+    found = judge["metrics"]["agreement"]
+    put(
+        f"{', '.join(scorers)}: {name} agreed with people on {found['value']:.0%} "
+        f"({found['low']:.0%} to {found['high']:.0%}) of {found['n']} pairs; half would be chance"
+    )
+
+
+def _tell_failure(record: RunRecord, dataset: Dataset, folder: Path) -> None:
+    """The first sample that failed: its line, why, and the cure."""
+    if not record.failed:
+        return
+    from eval.record import read_sample_records
+
+    first = next(item for item in read_sample_records(folder) if item.output.error)
+    error = first.output.error or {}
+    where = dataset.place(first.sample.id)
+    say(f"{record.failed} of {record.n} failed, the first: {where}: {error['message']} {error['cure']}")
 
 
 def _show(record: RunRecord, folder: Path) -> None:

@@ -17,7 +17,7 @@ from assistant.evaluation import homes
 from assistant.evaluation.identity import identity_of
 from assistant.resources import Lazy
 from eval.gate import judge_folders
-from eval.sample import Sample
+from eval.sample import Sample, Score
 from eval.suite import Suite
 from eval.target import TargetSpec
 from graphs.errors import TooLongError
@@ -284,6 +284,53 @@ def test_bad_data_ends_with_2_before_anything_loads(
 def test_a_target_that_fails_gives_2(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(homes, "open_for", lambda settings, *_: opened(settings.home, "fake:fail-unreachable"))
     assert main.run(["eval", "run", "words.yaml", "--out", "1"]) == 2
+
+
+def test_a_target_that_times_out_gives_2_with_line_and_cure(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = threading.Event()
+    monkeypatch.setattr(Assistant, "ask", lambda self, request, cancel: stopped.wait(5))
+    suite = Path("words.yaml")
+    suite.write_text(suite.read_text(encoding="utf-8") + "timeout: 0.05\n", encoding="utf-8")
+    assert main.run(["eval", "run", "words.yaml", "--out", "1"]) == 2
+    stopped.set()
+    told = capsys.readouterr().err
+    assert "words.jsonl, line 1: The target did not answer in 0.05 s. Raise `timeout` in the suite" in told
+    assert main.run(["eval", "gate", "1"]) == 2
+
+
+def test_a_score_that_is_no_number_gives_2_with_line_and_cure(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eval.scorers.token_f1 import TokenF1
+
+    monkeypatch.setattr(TokenF1, "score", lambda *_: Score(value=float("nan")))
+    assert main.run(["eval", "run", "words.yaml", "--out", "1"]) == 2
+    told = capsys.readouterr().err
+    assert "words.jsonl, line 1: the scorer 'f1' gave nan for sample 'warranty'" in told
+    assert "mend the scorer or its options" in told
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_judges_agreement_with_people_stands_beside_its_scores(
+    measured: bool, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from assistant.cli.eval_judge import keep
+    from assistant.cli.eval_report import judge_of
+    from assistant.config import load_settings
+
+    judge = 'fake:script?text={"score": 4, "reason": "good"}'
+    settings = load_settings({"home": str(here), "models.judge": judge})
+    if measured:
+        found = {"value": 0.7, "low": 0.6, "high": 0.8, "n": 50}
+        keep(settings, {"judge": judge, "metrics": {"agreement": found}})
+        assert judge_of(settings)
+    suite = Path("words.yaml")
+    suite.write_text(suite.read_text(encoding="utf-8").replace("f1]", "judge]"), encoding="utf-8")
+    assert main.run(["eval", "run", "words.yaml", "--limit", "3", "--out", "1", "--set", f"models.judge={judge}"]) == 0
+    wanted = "agreed with people on 70% (60% to 80%) of 50 pairs" if measured else "measure it: crossroads eval judge"
+    assert wanted in capsys.readouterr().out
 
 
 def test_new_writes_a_suite_that_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

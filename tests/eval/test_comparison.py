@@ -146,6 +146,22 @@ def test_the_command_compares_and_says_what_is_missing(
     assert rows["rag"]["metrics"]["refused"]["value"] == 1.0
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_questions_may_stand_in_a_table(
+    kind: str, here: Assistant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pandas
+
+    rows = [json.loads(line) for line in questions(tmp_path).read_text(encoding="utf-8").splitlines()]
+    known = [{**row, "answerable": row.pop("metadata", {}).get("answerable", True)} for row in rows]
+    file = tmp_path / f"questions.{kind}"
+    table = pandas.DataFrame(known)
+    table.to_csv(file, index=False) if kind == "csv" else table.to_parquet(file)
+    assert run(["eval", "compare", str(file), "--paths", "rag", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert (row["n"], row["metrics"]["refused"]["n"], row["metrics"]["refused"]["value"]) == (3, 1, 1.0)
+
+
 def test_started_again_it_asks_nothing_twice(
     here: Assistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,7 +184,7 @@ def test_every_path_leaves_a_run_that_can_be_reported(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere.jsonl"], "cannot be read"),
+        (["nowhere.jsonl"], "'nowhere.jsonl' is not there"),
         (["QUESTIONS", "--paths", "magic"], "'magic'"),
         (["QUESTIONS", "--scorer", "taste"], "'taste'"),
         (["QUESTIONS", "--scorer", "judge"], "needs judge"),

@@ -67,6 +67,16 @@ def test_samples_without_ids_are_named_by_their_line(tmp_path: Path) -> None:
     assert load(tmp_path, "rows.csv").samples[0].id == "2"
 
 
+def test_a_cell_that_says_false_is_false(tmp_path: Path) -> None:
+    """The text "false" is true in Python: a question without an answer would count as one that has it."""
+    text = "input,target,answerable\nWho?,true,TRUE\nWhat?,,false\n"
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
+    found = load(tmp_path, "rows.csv").samples
+    assert [sample.metadata["answerable"] for sample in found] == [True, False]
+    assert found[0].target == "true"
+    assert len(load(tmp_path, "rows.csv", where={"answerable": False}).samples) == 1
+
+
 WRONG = {
     "column": ({"columns": {"input": "nope"}}, "line 1: there is no column 'nope'"),
     "field": ({"columns": {"inptu": "question"}}, "no field 'inptu'"),
