@@ -40,6 +40,7 @@ QUICK = {
     "exports": ["--questions", "3", "--formats", "gguf", "--only", "model"],
     "data": ["--sizes", "5,20"],
     "training": ["--rows", "32", "--steps", "3", "--length", "256", "--batch", "1"],
+    "tutorial": ["--grades", "120"],
     "chunking": ["--corpora", "state_of_the_union", "--questions", "20", "--ways", "ours 200+30", "recursive 800+100"],
 }
 """The scripts, and what makes each a dry run."""

@@ -288,7 +288,8 @@ def main() -> None:
     """Walk on the default model."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--page", type=Path, help="docs/tutorial.md, whose figures are then written anew")
-    parser.add_argument("--home", type=Path, required=True)
+    fresh = Path("runs") / f"tutorial-{time.strftime('%Y%m%d-%H%M%S')}"
+    parser.add_argument("--home", type=Path, default=fresh, help="a new folder")
     parser.add_argument("--grades", type=int, default=200)
     parser.add_argument("--train", nargs="*", default=["learning_rate=2e-4", "accumulation=4", "max_length=256"])
     asked = parser.parse_args()
