@@ -76,7 +76,9 @@ class Watch:
         """Take note of a finished answer of a stored conversation, and halt what got worse."""
         if not answer.arm or answer.stopped:
             return
-        failed = None if answer.grounding is None else answer.quoted or answer.grounding.label == "unsupported"
+        checked = answer.grounding is not None or answer.quoted
+        bad = answer.quoted or (answer.grounding is not None and answer.grounding.label == "unsupported")
+        failed = int(bad) if checked else None
         values = {"answer_id": answer.answer_id, "model": answer.model, "ungrounded": failed}
         with writing(self._engine) as connection:
             known = select(signals.c.answer_id).where(signals.c.answer_id == answer.answer_id)
@@ -87,7 +89,7 @@ class Watch:
     def voted(self, answer_id: str, vote: str) -> None:
         """Take note of a vote, and halt what got worse."""
         with writing(self._engine) as connection:
-            change = update(signals).where(signals.c.answer_id == answer_id).values(down=vote == "down")
+            change = update(signals).where(signals.c.answer_id == answer_id).values(down=int(vote == "down"))
             if not connection.execute(change).rowcount:
                 return
         self.halt()
