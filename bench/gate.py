@@ -69,7 +69,7 @@ FAULTS: dict[str, Callable[[], Any]] = {"nothing": nothing, "prompt": prompt, "n
 
 def run(folder: Path, limit: int | None, settings: dict[str, Any]) -> float:
     """Run smoke into a folder where that is not done yet; seconds it took, loading not included."""
-    from assistant.cli.eval_run import _read, measure
+    from assistant.cli.eval_run import measure, read_suite
     from assistant.config import load_settings
     from assistant.evaluation.homes import open_for
     from eval.record import RUN, read_run
@@ -77,7 +77,7 @@ def run(folder: Path, limit: int | None, settings: dict[str, Any]) -> float:
     place = folder / "run"
     if (place / RUN).is_file() and (known := read_run(place)).status == "finished":
         return known.seconds
-    suite, dataset, places = _read("smoke", limit)
+    suite, dataset, places = read_suite("smoke", limit)
     loaded = load_settings({"home": str(folder / "home"), "store.linger": 5.0, **settings})
     with open_for(loaded, suite.target.knowledge, places, print_error) as assistant:
         return measure(assistant, suite, dataset, place, cache=None).seconds

@@ -172,12 +172,12 @@ def test_an_unchanged_rerun_opens_no_assistant(
     assert (again["cached"], again["metrics"]) == (len(ASKED), before["metrics"])
 
 
-def test_a_bare_local_model_is_asked_in_batches(home: Path) -> None:
+def test_a_bare_local_model_is_asked_in_batches(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from langchain_core.messages import AIMessage
 
     from assistant.evaluation.targets import TOGETHER, AssistantTarget
 
-    batches = []
+    batches: list[int] = []
 
     class Model:
         def answer_together(self, conversations: Any, **options: Any) -> list[AIMessage]:
@@ -195,7 +195,7 @@ def test_a_bare_local_model_is_asked_in_batches(home: Path) -> None:
     spec = TargetSpec(kind="model", model="local:words", max_tokens=5, template="Say {input}")
     samples = [Sample(id=str(number), input=f"number {number}") for number in range(TOGETHER + 2)]
     with open_fake(home) as assistant:
-        assistant.resources.chat = lambda name: Lazy(Model)  # type: ignore[assignment,return-value,method-assign]
+        monkeypatch.setattr(assistant.resources, "chat", lambda name: Lazy(Model))
         target = AssistantTarget(spec, lambda: assistant, assistant)
         assert target.batch == TOGETHER
         outputs = target.ask(samples[:TOGETHER], 0, threading.Event())
