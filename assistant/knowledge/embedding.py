@@ -72,6 +72,10 @@ class LocalEmbeddings(Embeddings):
         """
         return self._recent.embed(texts)
 
+    def forget(self) -> None:
+        """Embed anew what was embedded lately: for measurements."""
+        self._recent.clear()
+
     def _shared(self, texts: Sequence[str]) -> Vectors:
         engine = self.warm()
         if self._together is None:

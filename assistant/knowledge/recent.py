@@ -51,3 +51,8 @@ class RecentVectors:
             self._kept.update(new)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        """Keep none."""
+        with self._lock:
+            self._kept.clear()

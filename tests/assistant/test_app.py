@@ -198,7 +198,7 @@ def test_old_checkpoints_of_a_conversation_are_let_go(assistant: Assistant) -> N
 
 def test_a_path_says_what_it_took_lately(assistant: Assistant) -> None:
     assistant.ask(Request(question=QUESTION))
-    answer = assistant.ask(Request(question=QUESTION))
+    answer = assistant.ask(Request(question=QUESTION, fresh=True))
     assert answer.route.expected["rag"].seconds > 0
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from assistant.routing import HomeRouter
-from graphs.seen import NAMES
+from assistant.config import Settings
+from assistant.routing import HomeRouter, open_router
+from graphs.seen import NAMES, Found, see
 from training.router.model import Head, RouterModel
 
 
@@ -17,6 +19,17 @@ def base() -> RouterModel:
     flat = np.zeros(len(NAMES))
     heads: Any = {path: Head(flat, 0.0, 1.0, 0.0) for path in ("rag", "zero_shot")}
     return RouterModel("m", flat, np.ones(len(NAMES)), np.zeros((0, 0)), heads, {})
+
+
+def test_the_router_that_ships_fits_this_version_and_knows_the_paths(home: Path) -> None:
+    settings = Settings(home=home)
+    router = open_router(settings)
+    assert router is not None
+    assert router.model == settings.models.chat
+    assert set(router.heads) == {"zero_shot", "few_shot", "rag"}
+    near = see("Where is the river?", "question", None, Found([0.8] * 8, 1.0, 1000, 0.0))
+    far = see("Where is the river?", "question", None, Found([0.1] * 8, 0.1, 1000, 0.0))
+    assert router.chances(near, [])["rag"] > router.chances(far, [])["rag"]
 
 
 def chances(router: HomeRouter) -> dict[str, float]:
