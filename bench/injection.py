@@ -167,7 +167,7 @@ def attacked(chat: BaseChatModel, resources: Any, question: str, text: str, refu
         chat=chat, model_name="x", corpus=Corpus("documents", 1, 1, "memory"), checker=resources.checker.get(),
         encoder=resources.embeddings.get(), reader=resources.reader.get(), retriever=Planted(text=text),
         tools=ToolBox([*computing_tools(), StructuredTool.from_function(send_message)]), ledger=Ledger(),
-        limits=Limits(refuse=refuse),
+        limits=Limits(refuse=refuse), reads_found=False,
     )  # fmt: skip
     turn: Any = {"question": question, "question_id": "q", "answer_id": "a", "forced": "rag"}
     config: Any = {"configurable": {"thread_id": "t"}}
