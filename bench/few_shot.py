@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ SETS: dict[str, Callable[[Outcome], bool]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=60, help="of each set")
+    parser.add_argument("--minutes", type=float, default=1e9, help="after which it stops asking and writes what it has")
     parser.add_argument("--home", type=Path, default=Path("runs/few-shot-home"))
     parser.add_argument("--out", type=Path, default=Path("runs/few-shot.jsonl"))
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "few-shot.md")
@@ -54,18 +56,24 @@ def main() -> int:
     from assistant.config import load_settings
 
     sizes: Any = dict.fromkeys(SIZES, 0) | dict.fromkeys(KINDS, options.rows)
-    samples = [*mixed("dev", sizes | {"intent": 2 * options.rows}), *_more(options.rows)]
+    samples = [*_more(options.rows), *mixed("dev", sizes | {"intent": 2 * options.rows})]
     settings = load_settings({"home": str(options.home.absolute()), "store.linger": 30.0})
     with open_assistant(settings) as assistant:
         _fill(assistant, options.home / "filled")
-        collect(samples, PATHS, asker(assistant), options.out, lambda text: print(text, file=sys.stderr, flush=True))
+        ends = time.monotonic() + 60 * options.minutes
+        for sample in samples:
+            if time.monotonic() < ends:
+                collect([sample], PATHS, asker(assistant), options.out, _say)
         model = assistant.settings.models.chat
-    known = {sample.id for sample in samples}
-    outcomes = [outcome for outcome in read_outcomes(options.out) if outcome.id in known]
+    outcomes = read_outcomes(options.out)
     found = {name: _row([one for one in outcomes if belongs(one)]) for name, belongs in SETS.items()}
     options.page.write_text(_page(found, model), encoding="utf-8")
     print(json.dumps(found))
     return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _rows(name: str, split: str) -> list[dict[str, Any]]:
