@@ -15,6 +15,10 @@ from graphs.effort import PLANS
 if TYPE_CHECKING:
     from graphs.routing import Probe
 
+BAR = 0.5
+"""Chance from which on the documents are taken to be what a question is about."""
+LIKELY = 0.25
+"""Below this chance no path is to be expected to do well; documents that are near are searched then."""
 _SIBLING: dict[Path, Path] = {"tuned": "zero_shot", "tuned_rag": "rag"}
 """Whose chance a path is given while nothing was measured of it."""
 _WORDS: dict[Path, str] = {
@@ -40,15 +44,28 @@ def choose_learned(
     able = {path: chance for path, chance in scores.items() if path in _WORDS}
     clears = _clears(able, PLANS[context.limits.effort].share, context)
     path = min(clears, key=lambda one: _price(expected.get(one)))
+    reason = _reason(path, able, clears, expected, probe)
+    if probe is not None and (searched := _searched(able, probe)):
+        path = searched
+        near = f"“{probe.best}” has a passage {probe.similarity:.0%} alike"
+        reason = f"No path is likely to do well on this, but {near}, so the documents are searched."
     return RouteDecision(
         path=path,
-        reason=_reason(path, able, clears, expected, probe),
+        reason=reason,
         confidence=scores[path],
         scores=scores,
         learned=router.model == context.model_name,
         expected=expected,
         seen=dict(seen),
     )
+
+
+def _searched(able: Mapping[Path, float], probe: Probe) -> Path | None:
+    """The path from documents, where no path is likely to do well and the documents are about the question."""
+    if max(able.values()) >= LIKELY or probe.chance < BAR:
+        return None
+    paths: tuple[Path, ...] = ("tuned_rag", "rag")
+    return next((path for path in paths if path in able), None)
 
 
 def _scores(chances: Mapping[Path, float], paths: Sequence[Path]) -> dict[Path, float]:

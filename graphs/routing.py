@@ -10,15 +10,12 @@ from typing import Literal
 
 from graphs.answer import Path, RouteDecision
 from graphs.calculator import calculate, find_arithmetic
-from graphs.choosing import choose_learned
+from graphs.choosing import BAR, choose_learned
 from graphs.context import Context
 from graphs.tasks import find_task
 from graphs.words import coverage, words
 
 Kind = Literal["arithmetic", "task", "self", "talk", "question"]
-
-BAR = 0.5
-"""From this chance on a question is taken to be about the documents."""
 
 _TASK = re.compile(
     r"\b(summari[sz]e|translate|rewrite|rephrase|paraphrase|shorten|simplify|proofread|correct|classify|extract|reformat|"

@@ -49,8 +49,16 @@ def test_the_effort_says_how_near_to_the_best_a_cheaper_path_must_be(
     assert ("takes less" in answer.route.reason) == (path == "zero_shot")
 
 
+def test_where_no_path_is_likely_documents_that_are_near_are_searched(talk: Any, make_context: Make) -> None:
+    router = Fixed(rag=0.06, few_shot=0.09, zero_shot=0.03)
+    answer = talk.ask(make_context("The warranty lasts 24 months.", texts=[WARRANTY], router=router), "How long is it?")
+    assert answer.route.path == "rag"
+    assert "No path is likely" in answer.route.reason
+
+
 def test_a_memory_measured_to_be_wrong_is_not_asked(talk: Any, make_context: Make) -> None:
-    context = make_context(texts=[WARRANTY], router=Fixed(rag=0.02, zero_shot=0.06))
+    far = [("The warranty lasts 24 months from delivery.", 0.1)]
+    context = make_context(texts=far, router=Fixed(rag=0.02, zero_shot=0.06))
     answer = talk.ask(context, "Who won the cup in 1950?")
     assert answer.abstained
     assert "6%" in answer.text
