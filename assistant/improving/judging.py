@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.cache import Cache
-from eval.dataset import Dataset, Places, load_dataset
+from eval.dataset import Places, load_dataset
 from eval.gate import Verdict, judge_folders
+from eval.record import RunRecord
 from eval.runner import Run
 from eval.sample import Sample
 from eval.scorers.base import Tools
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from assistant.config import Settings
-    from assistant.improving.cycle import Cycle, Tell
+    from assistant.improving.cycle import Cycle
 
 HELD_OUT = "held-out-grades"
 METRIC = "f1"
@@ -98,14 +99,14 @@ def run_held_out(cycle: Cycle, settings: Settings, names: dict[str, str]) -> Non
         model = chat_model(names[side], settings)
         most = settings.answering.answer_tokens
         target = ModelTarget(side, model, most, f"{cycle.name} {names[side]}")
-        _measure(cycle, suite, dataset, target, Tools(), folder)
+        with Cache(cycle.folder / "answers.db") as cache:
+            _say(cycle, Run(suite, dataset, target, Tools(), folder, cache).start(), folder)
 
 
 def run_standing(cycle: Cycle, settings: Settings, name: str, models: dict[str, str]) -> None:
     """Both models on a standing suite, through the assistant where the suite asks it."""
-    from assistant.cli.eval_run import read_suite
+    from assistant.cli.eval_run import measure, read_suite
     from assistant.evaluation.homes import open_for
-    from assistant.evaluation.targets import AssistantTarget, tools_of
 
     suite, dataset, places = read_suite(name)
     for side in SIDES:
@@ -114,8 +115,7 @@ def run_standing(cycle: Cycle, settings: Settings, name: str, models: dict[str, 
             continue
         chosen = suite.model_copy(update={"target": suite.target.model_copy(update={"model": models[side]})})
         with open_for(settings, suite.target.knowledge, places, cycle.tell) as assistant:
-            target = AssistantTarget(chosen.target, lambda opened=assistant: opened)
-            _measure(cycle, chosen, dataset, target, tools_of(assistant), folder)
+            _say(cycle, measure(assistant, chosen, dataset, folder, cache=cycle.folder / "answers.db"), folder)
 
 
 def suite_name(name: str) -> str:
@@ -156,12 +156,9 @@ def verdict_of(found: dict[str, Verdict]) -> dict[str, Any]:
     return {"verdict": verdict, "reasons": reasons, "gain": told, "suites": {n: v.verdict for n, v in found.items()}}
 
 
-def _measure(cycle: Cycle, suite: Suite, dataset: Dataset, target: Any, tools: Tools, folder: Path) -> None:
-    tell: Tell = cycle.tell
-    with Cache(cycle.folder / "answers.db") as cache:
-        record = Run(suite, dataset, target, tools, folder, cache).start()
+def _say(cycle: Cycle, record: RunRecord, folder: Path) -> None:
     figures = ", ".join(f"{name} {one.value:.3f}" for name, one in record.metrics.items() if one.value is not None)
-    tell(f"{folder.name}: {record.n} answers, {record.failed} failed, {record.seconds:.0f} s; {figures}")
+    cycle.tell(f"{folder.name}: {record.n} answers, {record.failed} failed, {record.seconds:.0f} s; {figures}")
 
 
 def _whole(folder: Path) -> bool:
