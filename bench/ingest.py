@@ -7,7 +7,9 @@ Plain is what a tutorial builds: TextLoader, RecursiveCharacterTextSplitter, the
 transformers in batches of 32 sorted by length (what sentence-transformers does), and batches of 100 into the same
 kind of store. Ours is `KnowledgeBase.ingest`: sniffing, hashing, originals kept, chunks by structure, embedding in
 OpenVINO, a catalogue that survives a kill. Both models are loaded before the clock starts; the pipelines take turns.
-Chunks differ in size, so characters a second are given too. Needs the extra `eval` (langchain-community).
+Chunks differ in size, so characters a second are given too. On a machine with other work, processor seconds (of this
+process and its parsers, not of the store) compare better than the clock; set OMP_NUM_THREADS=1 then, for threads of
+torch that wait for each other count as busy. Needs the extra `eval` (langchain-community).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -37,6 +40,8 @@ class Taken:
     chunks: int
     characters: int
     seconds: float
+    processor: float
+    """Seconds of processor time."""
 
     @property
     def chunk_rate(self) -> float:
@@ -108,13 +113,13 @@ class _Ours:
         from assistant.knowledge.base import open_knowledge
 
         with open_knowledge(_settings(self.folder / f"ours-{number}", self.store), self.embeddings) as knowledge:
-            began = time.perf_counter()
+            began, used = time.perf_counter(), _processor()
             report = knowledge.ingest(paths)
-            seconds = time.perf_counter() - began
+            seconds, used = time.perf_counter() - began, _processor() - used
             if report.failed:
                 raise SystemExit(f"{len(report.failed)} documents failed, the first: {report.failed[0]}")
             self.kind = knowledge.store.kind
-            return Taken(report.chunks, sum(info.characters for info in knowledge.documents()), seconds)
+            return Taken(report.chunks, sum(info.characters for info in knowledge.documents()), seconds, used)
 
 
 class _Plain:
@@ -137,16 +142,16 @@ class _Plain:
         settings = _settings(self.folder / f"plain-{number}", self.store)
         store = open_store(settings, fingerprint="plain", dimensions=384)
         try:
-            began = time.perf_counter()
+            began, used = time.perf_counter(), _processor()
             documents = [document for path in paths for document in TextLoader(path, encoding="utf-8").load()]
             splitter = RecursiveCharacterTextSplitter(chunk_size=800, chunk_overlap=100, add_start_index=True)
             chunks = splitter.split_documents(documents)
             vectors = self._embed([chunk.page_content for chunk in chunks])
             self._store(store, chunks, vectors)
-            seconds = time.perf_counter() - began
+            seconds, used = time.perf_counter() - began, _processor() - used
         finally:
             store.close()
-        return Taken(len(chunks), sum(len(document.page_content) for document in documents), seconds)
+        return Taken(len(chunks), sum(len(document.page_content) for document in documents), seconds, used)
 
     def _embed(self, texts: list[str]) -> Any:
         import numpy as np
@@ -188,6 +193,12 @@ class _Plain:
             store.put("documents", chunks[start : start + 100], vectors[start : start + 100])
 
 
+def _processor() -> float:
+    """Processor seconds of this process and of its parsers so far."""
+    mine, children = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return mine + children.ru_utime + children.ru_stime
+
+
 def _tell(taken: dict[str, list[Taken]], number: int) -> None:
     now = ", ".join(f"{name} {runs[-1].chunk_rate:.1f} chunks/s" for name, runs in taken.items())
     print(f"round {number + 1}: {now}", file=sys.stderr, flush=True)
@@ -200,6 +211,7 @@ def _report(taken: dict[str, list[Taken]]) -> dict[str, Any]:
             "chunks": runs[0].chunks,
             "characters": runs[0].characters,
             "seconds": round(statistics.median(run.seconds for run in runs), 2),
+            "processor_seconds": round(statistics.median(run.processor for run in runs), 2),
             "chunks_per_second": round(statistics.median(run.chunk_rate for run in runs), 2),
             "characters_per_second": round(statistics.median(run.character_rate for run in runs)),
         }
@@ -207,6 +219,8 @@ def _report(taken: dict[str, list[Taken]]) -> dict[str, Any]:
     }
     report["ratio_chunks"] = round(statistics.median(a.chunk_rate / b.chunk_rate for a, b in pairs), 2)
     report["ratio_characters"] = round(statistics.median(a.character_rate / b.character_rate for a, b in pairs), 2)
+    by_processor = statistics.median((a.characters / a.processor) / (b.characters / b.processor) for a, b in pairs)
+    report["ratio_characters_by_processor_time"] = round(by_processor, 2)
     return report
 
 
@@ -221,6 +235,8 @@ def _print(report: dict[str, Any]) -> None:
         print(f"{name:12}{row['chunks']:>8}{row['seconds']:>10.1f}{rates}")
     print(f"cosine of the vectors: {report['cosine_least']} at least, {report['cosine_mean']} on average")
     print(f"crossroads / plain: {report['ratio_chunks']} in chunks/s, {report['ratio_characters']} in characters/s")
+    by_processor = report["ratio_characters_by_processor_time"]
+    print(f"in characters for each second of processor time, the store's not counted: {by_processor}")
 
 
 if __name__ == "__main__":
