@@ -77,7 +77,7 @@ def _sort(state: ChatState, context: Context, task: Task) -> dict[str, Any]:
 def _decided_by_examples(state: ChatState, context: Context, task: Task) -> dict[str, Any]:
     """The label worked examples give by themselves where each label has some; empty where a model must decide.
 
-    `bench/few_shot.py`: they are right more often than a small model that is shown them, and take no writing.
+    `docs/few-shot.md` has how often they are right, beside the default model without examples; they take no writing.
     """
     voted = (
         context.examples.vote(task.name, task.text, task.labels, context.limits.examples or 1)
