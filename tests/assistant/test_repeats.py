@@ -70,7 +70,8 @@ def test_a_new_conversation_gets_the_answer_again(assistant: Assistant) -> None:
 
 @pytest.mark.parametrize("change", ["documents", "examples", "facts", "vote", "model"])
 def test_after_a_change_the_question_is_answered_anew(assistant: Assistant, change: str) -> None:
-    answer, options = ask(assistant), {}
+    answer = ask(assistant)
+    options: dict[str, Any] = {}
     if change == "documents":
         assistant.catalogue.texts.append("Repairs take a week.")  # type: ignore[attr-defined]
     elif change == "examples":

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from assistant.knowledge.recent import RecentVectors
+from assistant.knowledge.types import Vectors
 from assistant.together import Together
 
 
@@ -81,7 +82,7 @@ class Lengths:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+    def __call__(self, texts: Sequence[str]) -> Vectors:
         self.asked += texts
         return np.array([[float(len(text))] for text in texts], dtype=np.float32)
 
