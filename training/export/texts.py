@@ -1,4 +1,4 @@
-"""What the logits of an export are compared on where no texts are given: some 900 tokens of several kinds."""
+"""What the logits of an export are compared on where no texts are given: some 700 tokens of several kinds."""
 
 TEXTS = (
     "A warranty is a promise by the maker of a thing that it will work for a stated time. Where it fails before "

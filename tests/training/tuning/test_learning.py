@@ -65,7 +65,14 @@ def test_a_reward_model_beats_length_on_what_people_preferred(tmp_path: Path, da
     kept = [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in rows[:900]]
     texts = [{"text": row[name]} for row in kept for name in ("chosen", "rejected")]
     base = worded_folder(tmp_path / "base", write_rows(tmp_path / "texts.jsonl", texts))
-    keys = {"steps": 80, "batch": 16, "adapter": "none", "max_length": 256, "judge_rows": 220, "learning_rate": 3e-3}
+    keys: dict[str, Any] = {
+        "steps": 80,
+        "batch": 16,
+        "adapter": "none",
+        "max_length": 256,
+        "judge_rows": 220,
+        "learning_rate": 3e-3,
+    }
     figures = tune("reward", tmp_path, base, kept, **keys, too_long="drop").metrics
     assert figures["judged"] > 200
     assert figures["lead_low"] > 0.05

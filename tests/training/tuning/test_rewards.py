@@ -63,7 +63,14 @@ def asked(asked_: str, right: str, _: str) -> dict[str, Any]:
 
 def a_recipe(tmp_path: Path, base: Path, **keys: Any) -> OnlineRecipe:
     rows = write_rows(tmp_path / "asked.jsonl", [asked(*signal) for signal in signals(12)])
-    small = {"steps": 2, "batch": 2, "generations": 2, "accumulation": 1, "answer_tokens": 4, "judge_rows": 2}
+    small: dict[str, Any] = {
+        "steps": 2,
+        "batch": 2,
+        "generations": 2,
+        "accumulation": 1,
+        "answer_tokens": 4,
+        "judge_rows": 2,
+    }
     small |= {"rank": 2, "checkpoint_every": 100, "dev_share": 0.34, "learning_rate": 1e-2}
     places = {"base": str(base), "data": [str(rows)], "out": str(tmp_path / "run")}
     recipe = load_recipe("grpo", {**small, **places, **keys})
@@ -76,8 +83,9 @@ def reward_model(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stage of reward models leaves."""
     folder = tmp_path_factory.mktemp("reward")
     pairs = [{"prompt": a, "chosen": right, "rejected": wrong} for a, right, wrong in signals(12)]
-    keys = {"base": str(tiny), "data": [str(write_rows(folder / "pairs.jsonl", pairs))], "out": str(folder / "run")}
-    keys |= {"steps": 1, "batch": 2, "accumulation": 1, "rank": 2, "judge_rows": 2, "dev_share": 0.34}  # type: ignore[dict-item]
+    data = write_rows(folder / "pairs.jsonl", pairs)
+    keys: dict[str, Any] = {"base": str(tiny), "data": [str(data)], "out": str(folder / "run"), "steps": 1, "batch": 2}
+    keys |= {"accumulation": 1, "rank": 2, "judge_rows": 2, "dev_share": 0.34}
     return train(load_recipe("reward", keys)).folder
 
 
@@ -134,7 +142,7 @@ def test_a_single_odd_step_is_no_gaming(tmp_path: Path) -> None:
 
 
 def test_a_run_that_games_its_reward_is_ended(tmp_path: Path, tiny: Path, reward_model: Path) -> None:
-    keys = {"rewards": ["model"], "reward_model": str(reward_model), "steps": 6, "learning_rate": 0.1}
+    keys: dict[str, Any] = {"rewards": ["model"], "reward_model": str(reward_model), "steps": 6, "learning_rate": 0.1}
     recipe = a_recipe(tmp_path, tiny, **keys, watch_window=1, most_kl=1e-9)
     events: list[dict[str, Any]] = []
     trained = train(recipe, listeners=[events.append])
