@@ -227,3 +227,28 @@ def test_a_second_stage_begins_with_the_weights_of_the_first(tiny: ReaderRecipe,
     assert any(str(tiny.out) in line for line in said)
     before, after = _weights(tiny), _weights(second)
     assert all((before[name] - after[name]).abs().max() < 1e-6 for name in after if name.startswith("weight/"))  # type: ignore[operator]
+
+
+def test_the_mean_of_two_runs_is_a_run_of_no_steps(tiny: ReaderRecipe, tmp_path: Path) -> None:
+    from training.reader.train import train_reader
+
+    other = tiny.model_copy(update={"out": tmp_path / "other", "seed": tiny.seed + 1})
+    for recipe in (tiny, other):
+        train_reader(recipe.model_copy(update={"steps": 2}), lambda _: None)
+    mean = tiny.model_copy(update={"start": (tiny.out, other.out), "out": tmp_path / "mean", "steps": 0})
+    train_reader(mean, lambda _: None)
+    one, two, both = _weights(tiny), _weights(other), _weights(mean)
+    assert any((one[name] - two[name]).abs().max() > 1e-5 for name in both)  # type: ignore[operator]
+    assert all(((one[name] + two[name]) / 2 - both[name]).abs().max() < 1e-6 for name in both)  # type: ignore[operator]
+
+
+def test_bf16_learns_what_fp32_learns(tiny: ReaderRecipe, tmp_path: Path) -> None:
+    from training.reader.train import train_reader
+
+    rounded = tiny.model_copy(update={"out": tmp_path / "rounded", "precision": "bf16"})
+    for recipe in (tiny, rounded):
+        train_reader(recipe.model_copy(update={"steps": 3}), lambda _: None)
+    exact, near = _weights(tiny), _weights(rounded)
+    moved = max(float((exact[name] - near[name]).abs().max()) for name in near)  # type: ignore[operator]
+    assert 0 < moved < 0.05
+    assert all(value.dtype == exact[name].dtype for name, value in near.items())  # type: ignore[union-attr]

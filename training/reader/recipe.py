@@ -31,8 +31,11 @@ class ReaderRecipe(Recipe):
     stage: str = "reader"
     base: Path
     """The encoder, `local:all-minilm-l6-v2` or a folder: config.json, model.safetensors, tokenizer.json."""
-    start: Path | None = None
-    """An earlier run, or a reader as it ships, whose weights this one begins with; without one those of `base`."""
+    start: Path | tuple[Path, ...] | None = None
+    """An earlier run, or a reader as it ships, whose weights this one begins with; without one those of `base`.
+
+    Of several the mean is taken (Wortsman et al. 2022, "Model soups"), which needs runs of one descent.
+    """
     repeats: Repeats = Repeats()
     near_negatives: int = Field(default=2000, ge=0)
     perturbed: int = Field(default=2000, ge=0)
@@ -44,7 +47,8 @@ class ReaderRecipe(Recipe):
     weight_decay: float = Field(default=0.01, ge=0)
     answerability_weight: float = Field(default=1.0, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    steps: int = Field(default=3000, ge=1)
+    steps: int = Field(default=3000, ge=0)
+    """At most; 0 takes the mean of the runs in `start` as it is."""
     minutes: float = Field(default=0.0, ge=0)
     """Wall-clock bound of the run; 0 means none."""
     cooldown: float = Field(default=0.2, ge=0, le=1)

@@ -242,7 +242,10 @@ class _Run:
         start = self.recipe.start
         if start is None:
             return
-        self.network.load_state_dict(_saved_weights(start), strict=False)
+        runs = [start] if isinstance(start, Path) else start
+        states = [_saved_weights(run) for run in runs]
+        mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
+        self.network.load_state_dict(mean, strict=False)
         self.report(f"beginning with the weights of {self.recipe.start}")
 
     def record(self) -> dict[str, Any]:
