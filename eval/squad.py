@@ -106,8 +106,12 @@ def _percent(values: Sequence[float]) -> float:
     return 100.0 * float(np.mean(values)) if values else float("nan")
 
 
-def best_threshold(rows: Sequence[Judged]) -> float:
-    """The threshold with the highest overall F1 on `rows`, between two chances; report the figures on other rows."""
+def best_threshold(rows: Sequence[Judged], slack: float = 0.0) -> float:
+    """The threshold with the highest overall F1 on `rows`, between two chances; report the figures on other rows.
+
+    With `slack`, in points of F1, the lowest one that is at most so much worse: overall F1 is nearly flat around its
+    highest point, and along that plain a lower threshold answers more.
+    """
     chances = sorted({row.answerable for row in rows})
     candidates = [0.0, *((low + high) / 2 for low, high in pairwise(chances)), 1.01]
     gains = [(f1(row.text, row.answers), f1("", row.answers), row.answerable) for row in rows]
@@ -115,7 +119,9 @@ def best_threshold(rows: Sequence[Judged]) -> float:
     def total(threshold: float) -> float:
         return sum(answered if chance >= threshold else refused for answered, refused, chance in gains)
 
-    return max(candidates, key=total)
+    sums = {threshold: total(threshold) for threshold in candidates}
+    enough = max(sums.values()) - slack / 100 * len(rows)
+    return min(threshold for threshold, found in sums.items() if found >= enough)
 
 
 def curve(rows: Sequence[Judged], steps: int = 20) -> list[dict[str, float]]:

@@ -62,6 +62,16 @@ def test_best_threshold_parts_what_can_be_parted() -> None:
     assert figures(rows, best_threshold(rows)).f1 == 100.0
 
 
+def test_a_little_less_f1_buys_more_answers() -> None:
+    rows = [Judged("yes", chance, ("yes",) if right else (), "") for chance, right in ((0.9, 1), (0.6, 0), (0.5, 1))]
+    rows += [Judged("yes", 0.1, (), "")] * 7
+    rows += [Judged("yes", 0.55, (), "")]
+    strict, lenient = best_threshold(rows), best_threshold(rows, slack=15.0)
+    assert figures(rows, strict).kept == 50.0
+    assert figures(rows, lenient).kept == 100.0
+    assert figures(rows, strict).f1 - figures(rows, lenient).f1 <= 15.0
+
+
 def test_best_threshold_refuses_all_where_nothing_is_ever_right() -> None:
     rows = [Judged("x", 0.8, ()), Judged("y", 1.0, ())]
     assert figures(rows, best_threshold(rows)).refused == 100.0
