@@ -241,7 +241,8 @@ def _page(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
     _import("pypdfium2", "PIL.ImageDraw", "PIL.PngImagePlugin")
     _allow(request["memory"])
-    asked = Path(request["path"]), Page(*request["page"]), *request["span"], request["columns"]
+    start, end = map(int, request["span"])
+    asked = Path(request["path"]), Page(*request["page"]), start, end, bool(request["columns"])
     return ({}, draw(*asked)) if request["want"] == "picture" else ({"at": marked_at(*asked)}, b"")
 
 
