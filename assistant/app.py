@@ -20,6 +20,9 @@ from assistant.feedback import Feedback
 from assistant.grades.grading import Grading
 from assistant.improving.watch import Watch
 from assistant.knowledge.catalogue import Catalogue
+from assistant.people.accounts import People
+from assistant.people.caller import current
+from assistant.people.tokens import Tokens
 from assistant.records import Consent, Request, Vote
 from assistant.repeats import Repeats
 from assistant.resources import Lazy, Progress, Resources
@@ -36,7 +39,7 @@ from assistant.turn import Ended, TurnRun
 from assistant.validation import check_form, check_path, check_question, check_whole
 from assistant.watching.metrics import Metrics
 from graphs.answer import PATHS, Answer, Path
-from graphs.errors import CrossroadsError, NotFoundError, StoreError
+from graphs.errors import CrossroadsError, NotFoundError, StoreError, UsageError
 from graphs.events import Event, Status
 
 if TYPE_CHECKING:
@@ -66,6 +69,8 @@ class Assistant:
         self.feedback = Feedback(engine)
         self.watch = Watch(engine, settings)
         self.router = HomeRouter(lambda: self.resources.router.get(), lambda: outcomes_of(self.grading, self.feedback))
+        self.people = People(engine, settings)
+        self.tokens = Tokens(engine)
         self.grading = Grading(engine, settings, self.feedback)
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
@@ -236,6 +241,7 @@ class Assistant:
             from assistant.providers import check
 
             check(request.model, self.settings)
+            _check_choice(request.model, self.models())
         if request.collection and request.collection != self.settings.knowledge.collection:
             known = self.knowledge.collections()
             if request.collection not in known:
@@ -423,6 +429,12 @@ def open_assistant(settings: Settings, *, progress: Progress | None = None, warm
     if warm:
         assistant.warm()
     return assistant
+
+
+def _check_choice(model: str, offered: Sequence[str]) -> None:
+    """Who may not look after models takes one that is offered: a name can be any folder or any paid service."""
+    if "models" not in current().may and model not in offered:
+        raise UsageError(f"The model {model!r} is not offered here.", f"Choose one of {', '.join(offered)}.")
 
 
 def _removals(messages: list[Any], replaced: Sequence[str]) -> list[Any]:

@@ -195,13 +195,28 @@ class ImproveSettings(_Section):
     """Chance that a model no worse than the one it is held against is ever halted."""
 
 
+class PeopleSettings(_Section):
+    """How people sign in. There are accounts once one was added, or single sign-on is set."""
+
+    session_hours: float = Field(default=12.0, gt=0, le=24 * 365)
+    """How long one stays signed in."""
+    requests_per_minute: int = Field(default=600, ge=0)
+    """What a token, or the key of `serve`, may ask for in a minute of each process; 0 is without bound."""
+    oidc_issuer: str = ""
+    """Address of an OpenID Connect provider, without `/.well-known/…`; empty is no single sign-on."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_role: Literal["", "user", "expert", "engineer"] = ""
+    """What a newcomer of that provider becomes; empty lets in only people added here under their e-mail address."""
+
+
 class Serve(_Section):
     """Where the UI and the HTTP API listen."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
     api_key: str = ""
-    """Asked of everyone; must be set before `host` may be an address other machines can reach."""
+    """Asked of everyone while there are no accounts; whoever has it may do what an owner may."""
 
 
 class Settings(_Section):
@@ -220,6 +235,7 @@ class Settings(_Section):
     logs: LogSettings = LogSettings()
     grading: Grading = Grading()
     improve: ImproveSettings = ImproveSettings()
+    people: PeopleSettings = PeopleSettings()
     serve: Serve = Serve()
 
     @field_validator("home", "cache")

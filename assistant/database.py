@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
-from sqlalchemy.schema import CreateColumn
 
 from assistant.config import Settings
 from graphs.errors import BusyError, SettingsError, StorageError
 
+metadata = MetaData()
+"""All tables of the home's database. Each is defined beside the code that uses it; `assistant/tables.py` lists them."""
 BUSY_SECONDS = 15
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _LITTLE = 1 << 20  # bytes: with less than this free, SQLite may call a full disk an I/O error
@@ -41,7 +42,7 @@ def open_database(settings: Settings) -> Engine:
         event.listen(engine, "begin", _begin)
         with engine.connect() as connection:
             connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
-    return engine
+    return _current(engine)
 
 
 def _postgres(settings: Settings) -> Engine:
@@ -59,8 +60,19 @@ def _postgres(settings: Settings) -> Engine:
         raise SettingsError("database.url is set, but the Postgres driver is not installed.", cure) from None
     settings.home.mkdir(parents=True, exist_ok=True)
     event.listen(engine, "handle_error", _out_of_reach)
-    with engine.connect():
-        return engine
+    return _current(engine)
+
+
+def _current(engine: Engine) -> Engine:
+    """The engine, its tables brought to what this version needs."""
+    from assistant.migrations import bring_up
+
+    try:
+        bring_up(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 @contextmanager
@@ -75,15 +87,6 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection.begin(),
     ):
         yield connection
-
-
-def add_missing_columns(connection: Connection, table: Table) -> None:
-    """Give a table of an older version its new columns, each with the default its definition names."""
-    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
-    for column in table.columns:
-        if column.name not in there:
-            definition = str(CreateColumn(column).compile(connection))
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
 @contextmanager

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy import Column, String, Table, delete, insert, select
 from sqlalchemy.engine import Engine
 
-from assistant.database import writing
+from assistant.database import metadata, writing
 from assistant.knowledge.types import IngestReport
 
 if TYPE_CHECKING:
     from assistant.knowledge.base import KnowledgeBase
 
-_metadata = MetaData()
-_facts = Table("facts", _metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
+_facts = Table("facts", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
 _LOADED = "documentation"
 
 
@@ -34,8 +33,6 @@ def load_documentation(engine: Engine, knowledge: KnowledgeBase) -> IngestReport
 
     It is remembered, so that documentation someone deletes does not come back.
     """
-    with writing(engine) as connection:
-        _metadata.create_all(connection)
     state = _state(engine)
     if state == "done":
         return None

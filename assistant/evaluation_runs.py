@@ -12,10 +12,13 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eval.record import RUN, RunRecord, read_run
 from graphs.errors import BusyError, CrossroadsError, NotFoundError
+
+if TYPE_CHECKING:
+    from assistant.app import Assistant
 
 FOLDER = Path("eval", "runs")
 """Below the home, where `crossroads eval run` puts them too: a folder for each run."""
@@ -69,6 +72,15 @@ class Progress:
     seconds: float = 0.0
     code: int | None = None
     """How it ended."""
+
+
+def runner_of(assistant: Assistant) -> Runner:
+    """The one overseer of a home's evaluations."""
+    home = assistant.settings.home
+    return _OVERSEERS.setdefault(home, Runner(home))
+
+
+_OVERSEERS: dict[Path, Runner] = {}
 
 
 class Runner:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Column, MetaData, String, Table, delete, func, insert, select
+from sqlalchemy import Column, String, Table, delete, func, insert, select
 from sqlalchemy.engine import Engine
 
-from assistant.database import writing
+from assistant.database import metadata, writing
 from graphs.answer import Answer, Example, Record
 from graphs.context import Voted
 from graphs.errors import ModelError, NotFoundError, UsageError
@@ -34,10 +34,9 @@ log = logging.getLogger(__name__)
 Origin = Literal["file", "hand", "vote", "graded"]
 KINDS = ("answer", *TASKS)
 """What an example can be of: a plain answer, or a task on a text."""
-_metadata = MetaData()
 _examples = Table(
     "examples",
-    _metadata,
+    metadata,
     Column("example_id", String, primary_key=True),
     Column("task", String, nullable=False, index=True),
     Column("input", String, nullable=False),
@@ -91,8 +90,6 @@ class Examples:
         self._engine = engine
         self._knowledge = knowledge
         self._changes = 0
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
 
     def add(self, examples: Sequence[NewExample]) -> int:
         """Keep examples; one with the same task and input as an old one replaces it. Returns how many.

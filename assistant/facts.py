@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from assistant.people.caller import current
 from graphs.answer import Record
 from graphs.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore, Item
 
-_WHERE = ("facts",)
 _MOST = 1000
 LONGEST = 1000
 """Characters of one fact."""
@@ -27,19 +27,19 @@ class Fact(Record):
 
 
 class Facts:
-    """The facts of one home."""
+    """The facts of one home, each person's apart."""
 
     def __init__(self, store: BaseStore) -> None:
         self._store = store
 
     def list(self) -> list[Fact]:
         """All facts, the oldest first."""
-        found = self._store.search(_WHERE, limit=_MOST)
+        found = self._store.search(_where(), limit=_MOST)
         return sorted((_fact(item) for item in found), key=lambda fact: (fact.created, fact.fact_id))
 
     def get(self, fact_id: str) -> Fact:
         """One fact. Raises `NotFoundError`."""
-        item = self._store.get(_WHERE, fact_id)
+        item = self._store.get(_where(), fact_id)
         if item is None:
             raise NotFoundError(f"No fact {fact_id!r} is remembered.", "See `crossroads memory list`.")
         return _fact(item)
@@ -60,11 +60,16 @@ class Facts:
     def delete(self, fact_id: str) -> None:
         """Forget a fact. Raises `NotFoundError`."""
         self.get(fact_id)
-        self._store.delete(_WHERE, fact_id)
+        self._store.delete(_where(), fact_id)
 
     def _put(self, fact_id: str, text: str) -> Fact:
-        self._store.put(_WHERE, fact_id, {"text": text}, index=False)
+        self._store.put(_where(), fact_id, {"text": text}, index=False)
         return self.get(fact_id)
+
+
+def _where() -> tuple[str, ...]:
+    person = current().person
+    return ("facts_of", person) if person else ("facts",)
 
 
 def _fact(item: Item) -> Fact:

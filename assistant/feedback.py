@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy import Column, String, Table, delete, insert, select
 from sqlalchemy.engine import Engine, Row
 
-from assistant.database import writing
+from assistant.database import metadata, writing
+from assistant.people.caller import current
 from assistant.records import Vote
 from graphs.answer import Answer
 
-_metadata = MetaData()
 _votes = Table(
     "votes",
-    _metadata,
+    metadata,
     Column("answer_id", String, primary_key=True),
     Column("vote", String, nullable=False),
     Column("comment", String, nullable=False),
     Column("created", String, nullable=False),
     Column("question", String, nullable=False),
     Column("answer", String, nullable=False),
+    Column("person", String, nullable=False, index=True, server_default=""),  # who voted; empty without accounts
 )
 
 
@@ -31,14 +33,13 @@ class Feedback:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
 
     def record(self, vote: Vote, answer: Answer, question: str) -> Vote:
         """Store a vote, or replace the one the answer had. Returns it with the time it was given."""
         created = vote.created or datetime.now(UTC).isoformat(timespec="seconds")
         stored = vote.model_copy(update={"created": created})
         row = {**stored.model_dump(), "question": question, "answer": answer.model_dump_json()}
+        row["person"] = current().person
         with writing(self._engine) as connection:
             connection.execute(delete(_votes).where(_votes.c.answer_id == vote.answer_id))
             connection.execute(insert(_votes).values(row))
@@ -49,6 +50,17 @@ class Feedback:
         with self._engine.connect() as connection:
             row = connection.execute(select(_votes).where(_votes.c.answer_id == answer_id)).first()
         return _vote(row) if row else None
+
+    def of(self, person: str) -> builtins.list[Vote]:
+        """One person's votes."""
+        query = select(_votes).where(_votes.c.person == person).order_by(_votes.c.created)
+        with self._engine.connect() as connection:
+            return [_vote(row) for row in connection.execute(query)]
+
+    def forget(self, person: str) -> int:
+        """Delete one person's votes. Returns how many there were."""
+        with writing(self._engine) as connection:
+            return int(connection.execute(delete(_votes).where(_votes.c.person == person)).rowcount)
 
     def list(self) -> list[Vote]:
         """All votes, the latest first."""

@@ -1,6 +1,6 @@
 """What our own client may ask of an assistant: plain JSON in, events and a result out.
 
-The commands run these in their own process where no service runs, and through `/api/v1/NAME` where one does.
+The commands run these in their own process where no service runs, and through `POST /own/NAME` where one does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from assistant.builders import build_grounded, build_preferences
 from assistant.checking import check_text
 from assistant.grades.operations import GRADING
+from assistant.people.operations import PEOPLE
 from assistant.records import Consent, Request, Vote
 from graphs.errors import NotFoundError, UsageError
 from graphs.events import Failed, Final
@@ -319,6 +320,7 @@ def _lineage(assistant: Assistant, arguments: Arguments) -> Any:
 
 
 OPERATIONS: dict[str, Operation] = {
+    **{name: _at_once(work) for name, work in PEOPLE.items()},
     **{name: _at_once(work) for name, work in GRADING.items()},
     "lineage": _at_once(_lineage),
     "data/build-grounded": build_grounded,

@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
 from pydantic import Field
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table, delete, func, insert, select
+from sqlalchemy import Column, Float, Integer, String, Table, delete, func, insert, select
 from sqlalchemy.engine import Engine
 
-from assistant.database import writing
+from assistant.database import metadata, writing
 from graphs.answer import Record
 
 if TYPE_CHECKING:
     from graphs.meter import Meter, ModelCall
 
-_metadata = MetaData()
 _steps = Table(
     "run_steps",
-    _metadata,
+    metadata,
     Column("position", Integer, primary_key=True, autoincrement=True),
     Column("thread_id", String, nullable=False, index=True),
     Column("question_id", String, nullable=False, index=True),
@@ -94,8 +93,6 @@ class RunLog:
         """`kept`: how many turns are remembered; 0 remembers none."""
         self._engine = engine
         self._kept = kept
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
 
     def store(self, thread_id: str, question_id: str, steps: Sequence[RunStep]) -> None:
         """Keep a turn's steps behind those it has, and forget the oldest turns beyond the bound."""

@@ -98,7 +98,7 @@ class Client:
         try:
             body = json.dumps(arguments).encode()
             headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.service.token}"}
-            connection.request("POST", f"/api/v1/{operation}", body, headers)
+            connection.request("POST", f"/own/{operation}", body, headers)
             response = connection.getresponse()
             while line := response.readline():
                 record = _parse(line)

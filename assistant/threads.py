@@ -14,11 +14,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Column, Float, Integer, String, Table, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Engine, Row
 
-from assistant.database import writing
-from assistant.grades.log import add_answer, forget_thread, make_tables
+from assistant.database import metadata, writing
+from assistant.grades.log import add_answer, forget_thread
+from assistant.people.caller import current
 from assistant.records import Request, ThreadInfo, Turn
 from assistant.stores import keep_latest
 from assistant.turn_lock import take_turn, take_turn_on_postgres
@@ -32,19 +33,19 @@ if TYPE_CHECKING:
 TITLE_CHARACTERS = 60
 _MEASURED_TURNS = 20  # of each path, the latest: older ones may have run on another model
 
-_metadata = MetaData()
 _threads = Table(
     "threads",
-    _metadata,
+    metadata,
     Column("thread_id", String, primary_key=True),
     Column("title", String, nullable=False),
     Column("folded", String, nullable=False),
     Column("created", String, nullable=False),
     Column("updated", String, nullable=False, index=True),
+    Column("person", String, nullable=False, index=True, server_default=""),  # whose it is; empty without accounts
 )
 _turns = Table(
     "turns",
-    _metadata,
+    metadata,
     Column("position", Integer, primary_key=True, autoincrement=True),
     Column("thread_id", String, nullable=False, index=True),
     Column("question_id", String, nullable=False, unique=True),
@@ -60,20 +61,18 @@ _turns = Table(
 
 
 class Threads:
-    """The conversations of one home."""
+    """The conversations of one home. Each belongs to a person: of others' nothing is listed, found or changed."""
 
     def __init__(self, engine: Engine, saver: BaseCheckpointSaver[Any], locks: Path) -> None:
         self._engine = engine
         self._locks = locks
         self._saver = saver
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
-            make_tables(connection)
 
     def list(self, search: str = "") -> list[ThreadInfo]:
         """Conversations, the latest used first; with `search` those whose title or text contains it."""
         turns = select(func.count()).where(_turns.c.thread_id == _threads.c.thread_id, _turns.c.replaced_by == "")
         query = select(_threads, turns.scalar_subquery().label("turns")).order_by(_threads.c.updated.desc())
+        query = query.where(_threads.c.person == current().person)
         if search.strip():
             words = search.strip().casefold()
             inside = select(_turns.c.thread_id).where(_turns.c.folded.contains(words, autoescape=True))
@@ -86,7 +85,9 @@ class Threads:
     def get(self, thread_id: str) -> ThreadInfo:
         """One conversation. Raises `NotFoundError`."""
         turns = select(func.count()).where(_turns.c.thread_id == thread_id, _turns.c.replaced_by == "")
-        query = select(_threads, turns.scalar_subquery().label("turns")).where(_threads.c.thread_id == thread_id)
+        query = select(_threads, turns.scalar_subquery().label("turns")).where(
+            _threads.c.thread_id == thread_id, _threads.c.person == current().person
+        )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
         if row is None:
@@ -172,6 +173,7 @@ class Threads:
         thread_id, now = uuid.uuid4().hex, _now()
         title = title_of(question)
         row = {"thread_id": thread_id, "title": title, "folded": title.casefold(), "created": now, "updated": now}
+        row["person"] = current().person
         with writing(self._engine) as connection:
             connection.execute(insert(_threads).values(row))
         return thread_id

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, MetaData, String, Table, insert, select
+from sqlalchemy import Column, String, Table, insert, select
 from sqlalchemy.engine import Engine
 
-from assistant.database import writing
+from assistant.database import metadata, writing
 
-_metadata = MetaData()
 _runs = Table(
-    "tool_runs", _metadata, Column("call_id", String, primary_key=True), Column("begun", String, nullable=False)
+    "tool_runs", metadata, Column("call_id", String, primary_key=True), Column("begun", String, nullable=False)
 )
 
 
@@ -20,8 +19,6 @@ class ToolRuns:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
 
     def begin(self, call_id: str) -> bool:
         """Write down, on disk, that a call begins; False where it had begun before."""

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -26,6 +26,9 @@ from training.plot import curves
 from training.recipe import RECIPES, find_recipe, read_values
 from training.registry import write_whole
 from training.run import read_events
+
+if TYPE_CHECKING:
+    from assistant.app import Assistant
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -52,6 +55,15 @@ class RunInfo:
     steps: int
     loss: float | None
     began: float
+
+
+def trainings_of(assistant: Assistant) -> Trainings:
+    """The one overseer of a home's runs."""
+    home = assistant.settings.home
+    return _OVERSEERS.setdefault(home, Trainings(home))
+
+
+_OVERSEERS: dict[Path, Trainings] = {}
 
 
 def recipes() -> list[RecipeInfo]:

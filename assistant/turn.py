@@ -6,6 +6,7 @@ stop take effect while the reader waits.
 
 from __future__ import annotations
 
+import contextvars
 import errno
 import logging
 import queue
@@ -41,7 +42,8 @@ class TurnRun(Iterator[Event]):
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._over = False
         self._ended: list[Ended] = []
-        self._thread = threading.Thread(target=self._run, args=(work, release), name="turn", daemon=True)
+        mine = contextvars.copy_context()  # whose turn it is
+        self._thread = threading.Thread(target=mine.run, args=(self._run, work, release), name="turn", daemon=True)
 
     def start(self, ended: Sequence[Ended] = ()) -> TurnRun:
         """Begin; each of `ended` is called once the turn is saved, before its last event. Returns itself."""

@@ -137,6 +137,14 @@ def find_suite(name: str) -> Path:
     raise UsageError(f"There is no suite {name!r}.", f"Name a YAML file, or one of: {names}.")
 
 
+def find_shipped(name: str) -> Path:
+    """The file of a shipped suite by its name alone, for whoever may not name files. Raises `UsageError`."""
+    known = {file.stem: file for file in SHIPPED.glob("*.yaml")}
+    if name not in known:
+        raise UsageError(f"There is no suite {name!r}.", f"Name one of: {', '.join(sorted(known))}.")
+    return known[name]
+
+
 def load_suite(path: Path) -> Suite:
     """The suite in a file. Raises `UsageError` naming the line and the cure."""
     try:

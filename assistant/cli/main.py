@@ -28,6 +28,7 @@ from assistant.cli import (
     lineage,
     memory,
     models,
+    people,
     prompts,
     replay,
     routing,
@@ -79,6 +80,7 @@ app.command("restore")(backup.restore)
 app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
 app.add_typer(grades.app, name="grades")
+app.add_typer(people.app, name="people")
 app.add_typer(examples.app, name="examples")
 app.add_typer(routing.app, name="routing")
 app.add_typer(prompts.app, name="prompts")

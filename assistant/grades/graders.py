@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.engine import Engine
 
 from assistant.database import writing
 from assistant.grades.rubric import Rubric
 from assistant.grades.store import Graded
-from assistant.grades.tables import gold, metadata, weights
+from assistant.grades.tables import gold, weights
 from assistant.grades.types import Grade
 from graphs.answer import Record
 from graphs.errors import UsageError
@@ -45,8 +45,6 @@ class Graders:
 
     def __init__(self, engine: Engine, rubric: Rubric) -> None:
         self._engine, self._rubric = engine, rubric
-        with writing(engine) as connection:
-            metadata.create_all(connection)
 
     def mark(self, grade: Grade, by: str, counts: bool = True) -> Gold:
         """Fix a grade as the right one, or let go of it again. Raises `UsageError` for a grade without scores."""
@@ -93,6 +91,15 @@ class Graders:
         """Delete what is known of one person; how many records went."""
         with writing(self._engine) as connection:
             return sum(int(connection.execute(delete(t).where(t.c.grader == grader)).rowcount) for t in (gold, weights))
+
+    def rename(self, grader: str, name: str) -> int:
+        """Keep what concerns one person, or was said by them, under another name; how many records that were."""
+        with writing(self._engine) as connection:
+            return sum(
+                int(connection.execute(update(table).where(column == grader).values({column: name})).rowcount)
+                for table in (gold, weights)
+                for column in (table.c.grader, table.c.by)
+            )
 
     def against_gold(self, graded: Sequence[Graded]) -> dict[str, dict[str, Any]]:
         """Grader → `agrees` with its 95 % interval, over `items` gold answers this grader graded too.

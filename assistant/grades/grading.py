@@ -17,6 +17,7 @@ from assistant.grades.rows import Judged, Rows, card, judged_answers, training_r
 from assistant.grades.rubric import load_rubric
 from assistant.grades.store import Grades
 from assistant.grades.types import Comparison, Grade, Item, Logged
+from assistant.people.caller import current
 from graphs.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class Grading:
         self._feedback = feedback
 
     def grader(self, name: str = "") -> str:
-        """Who grades: the name given, else the one of the settings."""
+        """Who grades: the account's name; without accounts the name given, else the one of the settings."""
+        if current().name:
+            return current().name
         return " ".join(name.split()) or self._settings.grader
 
     def next(self, grader: str = "") -> Item | None:

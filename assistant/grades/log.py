@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy import Column, String, Table, delete, insert, select
 from sqlalchemy.engine import Connection, Engine
 
-from assistant.database import writing
+from assistant.database import metadata
 from assistant.grades.types import Logged
 from graphs.answer import Answer
 from graphs.errors import NotFoundError
 
-_metadata = MetaData()
 _answers = Table(
     "answers",
-    _metadata,
+    metadata,
     Column("answer_id", String, primary_key=True),
     Column("thread_id", String, nullable=False, index=True),
     Column("created", String, nullable=False, index=True),
@@ -29,8 +28,6 @@ class AnswerLog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        with writing(engine) as connection:
-            make_tables(connection)
 
     def get(self, answer_id: str) -> Logged:
         """One answer. Raises `NotFoundError`."""
@@ -50,11 +47,6 @@ class AnswerLog:
             Logged(question=row.question, answer=Answer.model_validate_json(row.answer), created=row.created)
             for row in rows
         ]
-
-
-def make_tables(connection: Connection) -> None:
-    """Make what is not there yet."""
-    _metadata.create_all(connection)
 
 
 def add_answer(connection: Connection, question: str, answer: Answer) -> None:

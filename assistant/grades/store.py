@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table, UniqueConstraint, delete, func, insert, select
+from sqlalchemy import Column, Float, Integer, String, Table, UniqueConstraint, delete, func, insert, select, update
 from sqlalchemy.engine import Engine, Row
 
-from assistant.database import writing
+from assistant.database import metadata, writing
 from assistant.grades.rubric import Rubric
 from assistant.grades.types import Comparison, Grade, Logged
 from graphs.answer import Answer
 from graphs.errors import UsageError
 
-_metadata = MetaData()
 _grades = Table(
     "grades",
-    _metadata,
+    metadata,
     Column("position", Integer, primary_key=True, autoincrement=True),
     Column("answer_id", String, nullable=False, index=True),
     Column("grader", String, nullable=False),
@@ -38,7 +38,7 @@ _grades = Table(
 )
 _comparisons = Table(
     "comparisons",
-    _metadata,
+    metadata,
     Column("position", Integer, primary_key=True, autoincrement=True),
     Column("first", String, nullable=False),
     Column("second", String, nullable=False),
@@ -58,8 +58,6 @@ class Grades:
     def __init__(self, engine: Engine, rubric: Rubric) -> None:
         self._engine = engine
         self.rubric = rubric
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
 
     def record(self, grade: Grade, logged: Logged) -> Grade:
         """Append a grade; on disk when this returns. Raises `UsageError` for scores the rubric does not know."""
@@ -134,6 +132,31 @@ class Grades:
             return int(gone) + int(
                 connection.execute(delete(_comparisons).where(_comparisons.c.grader == grader)).rowcount
             )
+
+    def given_by(self, grader: str) -> list[Grade]:
+        """Every version of every grade one person gave."""
+        query = select(_grades).where(_grades.c.grader == grader).order_by(_grades.c.position)
+        with self._engine.connect() as connection:
+            return [_graded(row)[0] for row in connection.execute(query)]
+
+    def rename(self, grader: str, name: str) -> int:
+        """Keep what one person graded under another name, which says nothing of them; how many records that were."""
+        with writing(self._engine) as connection:
+            changed = [
+                connection.execute(update(table).where(table.c.grader == grader).values(grader=name)).rowcount
+                for table in (_grades, _comparisons)
+            ]
+        return sum(changed)
+
+    def forget_answers(self, answer_ids: Sequence[str]) -> int:
+        """Delete what anybody graded of these answers; how many records went."""
+        gone = 0
+        with writing(self._engine) as connection:
+            for answer_id in answer_ids:
+                either = (_comparisons.c.first == answer_id) | (_comparisons.c.second == answer_id)
+                gone += connection.execute(delete(_grades).where(_grades.c.answer_id == answer_id)).rowcount
+                gone += connection.execute(delete(_comparisons).where(either)).rowcount
+        return gone
 
 
 def _graded(row: Row[Any]) -> Graded:

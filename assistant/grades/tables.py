@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Integer, MetaData, String, Table
+from sqlalchemy import Boolean, Column, Float, Integer, String, Table
 
-metadata = MetaData()
+from assistant.database import metadata
+
 gold = Table(
     "gold_grades",
     metadata,

@@ -28,6 +28,7 @@ from assistant.http.completion_request import (
     parse_completion,
 )
 from assistant.http.errors import openai_error, status_of
+from assistant.http.needs import needs
 from assistant.turn import TurnRun
 from graphs.answer import Answer
 from graphs.errors import CrossroadsError
@@ -44,7 +45,7 @@ _PIECES = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+")
 
 def completions_router(assistant: Assistant) -> APIRouter:
     """OpenAI's addresses."""
-    router = APIRouter(prefix="/v1", tags=["openai"])
+    router = APIRouter(prefix="/v1", tags=["openai"], dependencies=[needs("ask")])
     started = int(time.time())
 
     @router.get("/models")

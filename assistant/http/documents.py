@@ -12,6 +12,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 from assistant.http import document_page
+from assistant.http.needs import needs
 from assistant.http.pdf_pictures import Pictures
 from graphs.errors import CrossroadsError, NotFoundError
 
@@ -29,7 +30,8 @@ HEADERS = {
 
 def documents_router(assistant: Assistant) -> APIRouter:
     """The viewer's routes."""
-    router, pictures = APIRouter(prefix="/documents", tags=["documents"]), Pictures()
+    router = APIRouter(prefix="/documents", include_in_schema=False, dependencies=[needs("documents")])
+    pictures = Pictures()
 
     @router.get("/{document_id}")
     def show(document_id: str, start: int = 0, end: int = 0) -> Response:

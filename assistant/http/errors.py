@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -24,6 +25,8 @@ STATUS = {
     "store": 503,
     "storage": 507,
     "document": 422,
+    "sign_in": 401,
+    "not_allowed": 403,
 }
 _CODES = {"too_long": "context_length_exceeded", "rate_limited": "rate_limit_exceeded", "not_found": "not_found"}
 
@@ -45,6 +48,7 @@ def openai_error(error: CrossroadsError, parameter: str | None = None, code: str
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answer errors in the form of the address they were met at: OpenAI's below /v1, ours elsewhere."""
+    _wrong_form(app)
 
     @app.exception_handler(CrossroadsError)
     async def ours(request: Request, error: CrossroadsError) -> JSONResponse:
@@ -60,3 +64,26 @@ def add_error_handlers(app: FastAPI) -> None:
             status_code=error.status_code,
             headers=error.headers,
         )
+
+
+def _wrong_form(app: FastAPI) -> None:
+    """A body or parameter that does not fit, and what nobody foresaw."""
+
+    @app.exception_handler(RequestValidationError)
+    async def unfit(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"{where!r} does not fit: {first['msg']}."
+        record = {"type": "usage", "message": message, "cure": "The form of every request stands in /api/v1/docs."}
+        return JSONResponse({"error": record}, status_code=422)
+
+    @app.exception_handler(UnicodeEncodeError)
+    async def unspeakable(_: Request, __: UnicodeEncodeError) -> JSONResponse:
+        record = {"type": "usage", "message": "The text holds half a character.", "cure": "Send whole characters."}
+        return JSONResponse({"error": record}, status_code=400)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, __: Exception) -> JSONResponse:
+        message = "Something went wrong inside Crossroads while it worked on this."
+        record = {"type": "internal", "message": message, "cure": "Try again; the service's log says what failed."}
+        return JSONResponse({"error": record}, status_code=500)

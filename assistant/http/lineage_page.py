@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from assistant.http.document_page import STYLE, refusal
+from assistant.http.needs import needs
 from graphs.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ EDGES = (
 
 def lineage_router(assistant: Assistant) -> APIRouter:
     """The page of an answer's lineage."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[needs("grades")])
 
     @router.get("/lineage/{answer_id}")
     def page(answer_id: str) -> HTMLResponse:

@@ -1,4 +1,4 @@
-"""`/api/v1/…`: the operations for our own client, as lines of JSON: `event`s, then a `result` or an `error`."""
+"""`/own/…`: the operations for the home's own commands, as lines of JSON: `event`s, then a `result` or an `error`."""
 
 from __future__ import annotations
 
@@ -12,33 +12,25 @@ from fastapi.responses import Response, StreamingResponse
 
 from assistant.http.body import each, in_thread, read_json, stopping_when_left
 from assistant.http.errors import status_of
+from assistant.http.needs import needs
 from assistant.operations import OPERATIONS, Operation, Steps
 from assistant.turn import explain
-from graphs.errors import RefusedError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
 
 
-class OwnersOnlyError(RefusedError):
-    """Only who owns the home may have this machine's files read."""
-
-    type = "owners_only"
-
-
 def own_router(assistant: Assistant) -> APIRouter:
-    """One POST route for each operation."""
-    router = APIRouter(prefix="/api/v1", include_in_schema=False)
+    """One POST route for each operation. Only for who can read the token in the home: they may name files to read."""
+    router = APIRouter(prefix="/own", include_in_schema=False, dependencies=[needs("home")])
     for name, operation in OPERATIONS.items():
-        router.add_api_route(f"/{name}", _route(assistant, name, operation), methods=["POST"])
+        router.add_api_route(f"/{name}", _route(assistant, operation), methods=["POST"])
     return router
 
 
-def _route(assistant: Assistant, name: str, operation: Operation) -> Any:
+def _route(assistant: Assistant, operation: Operation) -> Any:
     async def route(request: Request) -> Response:
         arguments = await read_json(request)
-        if name == "ingest" and not request.scope.get("crossroads_owner"):
-            raise OwnersOnlyError("Only the owner of this home may name files to read.", "Upload them on the page.")
         cancel = threading.Event()
         lines = _Lines(operation(assistant, arguments, cancel))
         async with stopping_when_left(request, cancel):

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from assistant.http.document_page import STYLE, refusal
+from assistant.http.needs import needs
 from graphs.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _STYLE = (
 
 def runs_router(assistant: Assistant) -> APIRouter:
     """The page of a conversation's runs."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[needs("ask")])
 
     @router.get("/runs/{thread_id}")
     def runs(thread_id: str) -> HTMLResponse:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table
+from sqlalchemy import Column, Index, Integer, String, Table
 
-metadata = MetaData()
+from assistant.database import metadata
+
 signals = Table(
     "live_signals",
     metadata,

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from assistant.config import Settings
 from assistant.database import writing
 from assistant.improving.arms import live_name, trial_of
-from assistant.improving.tables import metadata, signals
+from assistant.improving.tables import signals
 from eval.sequential import Evidence, worse
 from graphs.answer import Answer
 from graphs.errors import CrossroadsError
@@ -69,8 +69,6 @@ class Watch:
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine, self._settings = engine, settings
-        with writing(engine) as connection:
-            metadata.create_all(connection)
 
     def saw(self, answer: Answer) -> None:
         """Take note of a finished answer of a stored conversation, and halt what got worse."""

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     Integer,
-    MetaData,
     Row,
     String,
     Table,
@@ -32,15 +31,14 @@ from sqlalchemy import (
     update,
 )
 
-from assistant.database import add_missing_columns, storage_errors, writing
+from assistant.database import metadata, storage_errors, writing
 from assistant.knowledge.types import DocumentInfo, Loaded, Page, StoredDocument
 
 _NAMESPACE = uuid.UUID("6f1f2f64-3b0a-5c0e-9a55-0d6c5f1c9b7e")
 
-_metadata = MetaData()
 documents = Table(
     "documents",
-    _metadata,
+    metadata,
     Column("document_id", String, primary_key=True),
     Column("collection", String, nullable=False, index=True),
     Column("source", String, nullable=False, index=True),
@@ -59,7 +57,7 @@ documents = Table(
 )
 changed = Table(
     "collection_changes",
-    _metadata,
+    metadata,
     Column("collection", String, primary_key=True),
     Column("number", Integer, nullable=False),
 )
@@ -91,9 +89,6 @@ class Catalogue:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
-            add_missing_columns(connection, documents)
 
     def begin(self, collection: str, source: str, sha256: str, loaded: Loaded) -> str:
         """Write the row of a document about to be stored, as `pending`. Returns its id."""

@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, Engine, Integer, MetaData, Row, String, Table, Text, insert, select, update
+from sqlalchemy import Column, Engine, Integer, Row, String, Table, Text, insert, select, update
 
-from assistant.database import storage_errors, writing
+from assistant.database import metadata, storage_errors, writing
 from assistant.knowledge.types import IngestProgress, IngestReport
 from assistant.knowledge.weaviate_keeper import started
 from graphs.errors import CrossroadsError, NotFoundError
@@ -30,10 +30,9 @@ Work = Callable[["Job", Callable[[IngestProgress], None], threading.Event], Inge
 
 _LOOK_SECONDS = 0.3
 """How often progress is written down and the mark to cancel is read."""
-_metadata = MetaData()
 _jobs = Table(
     "ingest_jobs",
-    _metadata,
+    metadata,
     Column("job_id", String, primary_key=True),
     Column("collection", String, nullable=False),
     Column("sources", Text, nullable=False),
@@ -77,8 +76,6 @@ class Jobs:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
 
     def submit(self, sources: Sequence[str], collection: str, *, follow: bool = False, again: bool = True) -> Job:
         """Put a job into the queue. `again`: its sources can be read by another process, should this one die."""

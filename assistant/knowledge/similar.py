@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Column, Engine, LargeBinary, MetaData, String, Table, delete, insert, select
+from sqlalchemy import Column, Engine, LargeBinary, String, Table, delete, insert, select
 
-from assistant.database import storage_errors, writing
+from assistant.database import metadata, storage_errors, writing
 from assistant.knowledge.catalogue import documents
 
 if TYPE_CHECKING:
@@ -25,10 +25,9 @@ ALIKE = 0.8
 _PLACES = 64
 _RUN = 5
 _MOST_RUNS = 20_000
-_metadata = MetaData()
 _signatures = Table(
     "document_signatures",
-    _metadata,
+    metadata,
     Column("document_id", String, primary_key=True),
     Column("signature", LargeBinary, nullable=False),
 )
@@ -51,8 +50,6 @@ class Similar:
 
     def __init__(self, engine: Engine, collection: str) -> None:
         self.engine = engine
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
         self._sources: list[str] = []
         self._signatures: list[Signature] = []
         for source, signature in self._stored(collection):

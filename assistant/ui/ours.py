@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Header, HTTPException
 from fastapi.responses import JSONResponse
 
+from assistant.people.caller import NotAllowedError, SignInError
 from graphs.errors import CrossroadsError, NotFoundError
 
 
@@ -19,4 +20,5 @@ def from_our_page(x_crossroads: Annotated[str, Header()] = "") -> None:
 def refused(error: CrossroadsError) -> JSONResponse:
     """An error of ours as the page shows it."""
     status = 404 if isinstance(error, NotFoundError) else 400
+    status = 401 if isinstance(error, SignInError) else 403 if isinstance(error, NotAllowedError) else status
     return JSONResponse(error.as_json(), status_code=status)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query, Response, UploadFile
 from pydantic import BaseModel
 
+from assistant.http.needs import needs
+from assistant.people.caller import current
 from assistant.records import Consent, Request, Turn, Vote
 from assistant.ui import library, sidebar, streams, turns, view
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.runs import Runs
-from assistant.ui.tabs import tab_routes
+from assistant.ui.tabs import TABS, tab_routes
 from assistant.ui.uploads import Uploads
 from graphs.answer import Path
 from graphs.errors import CrossroadsError, NotFoundError, UsageError
@@ -66,10 +68,12 @@ def ui_router(assistant: Assistant) -> APIRouter:
     """All routes of the page, below `/ui`."""
     router = APIRouter(prefix="/ui", include_in_schema=False)
     runs, uploads = Runs(assistant), Uploads(assistant)
-    _page_routes(router, assistant, runs)
-    _thread_routes(router, assistant)
-    _run_routes(router, assistant, runs)
-    _consent_routes(router, runs)
+    asking = APIRouter(dependencies=[needs("ask")])
+    _page_routes(asking, assistant, runs)
+    _thread_routes(asking, assistant)
+    _run_routes(asking, assistant, runs)
+    _consent_routes(asking, runs)
+    router.include_router(asking)
     _document_routes(router, assistant, uploads)
     tab_routes(router, assistant)
     return router
@@ -83,6 +87,13 @@ def _page_routes(router: APIRouter, assistant: Assistant, runs: Runs) -> None:
             return view.state(assistant, thread, runs.of_thread(thread))
         except CrossroadsError as error:
             return refused(error)
+
+    @router.get("/me")
+    def me() -> dict[str, Any]:
+        """Who is signed in, and what the page offers them."""
+        caller = current()
+        tabs = [tab.name for tab in TABS if tab.needs in caller.may]
+        return {"name": caller.name, "role": caller.role, "may": sorted(caller.may), "tabs": tabs}
 
     @router.get("/footer")
     def footer(model: str = "") -> dict[str, str]:
@@ -190,13 +201,13 @@ def _turn_of(assistant: Assistant, thread_id: str, answer_id: str) -> Turn:
 def _document_routes(router: APIRouter, assistant: Assistant, uploads: Uploads) -> None:
     knowledge = assistant.knowledge
 
-    @router.get("/documents")
+    @router.get("/documents", dependencies=[needs("documents")])
     def listed(search: str = "") -> dict[str, Any]:
         """The list of documents, or those a search finds."""
         infos = knowledge.documents()
         return {"html": library.documents(infos, search), "count": len(infos)}
 
-    @router.delete("/documents/{document_id}", dependencies=[Depends(from_our_page)])
+    @router.delete("/documents/{document_id}", dependencies=[needs("documents:write"), Depends(from_our_page)])
     def delete(document_id: str) -> Any:
         """Delete a document and its passages."""
         try:
@@ -205,20 +216,20 @@ def _document_routes(router: APIRouter, assistant: Assistant, uploads: Uploads) 
             return refused(error)
         return {"ok": True}
 
-    @router.post("/uploads", dependencies=[Depends(from_our_page)])
+    @router.post("/uploads", dependencies=[needs("documents:write"), Depends(from_our_page)])
     def upload(files: list[UploadFile], collection: Annotated[str, Query()] = "") -> dict[str, str]:
         """Take files in; they are loaded in the background."""
         batch = [(file.filename or "unnamed", file.file) for file in files]
         return {"upload": uploads.receive(batch, collection).upload_id}
 
-    @router.post("/uploads/address", dependencies=[Depends(from_our_page)])
+    @router.post("/uploads/address", dependencies=[needs("documents:write"), Depends(from_our_page)])
     def fetch(wanted: Address) -> Any:
         """Load a web page or a file from an address a person typed."""
         if not wanted.address.startswith(("http://", "https://")):
             return refused(UsageError(f"{wanted.address!r} is no web address.", "Begin it with https://."))
         return {"upload": uploads.fetch(wanted.address, wanted.collection).upload_id}
 
-    @router.get("/uploads/{upload_id}")
+    @router.get("/uploads/{upload_id}", dependencies=[needs("documents:write")])
     def watch(upload_id: str) -> Response:
         """How far an upload has come, as JSON lines."""
         found = uploads.get(upload_id)

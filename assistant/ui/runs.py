@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from assistant.people.caller import current
 from assistant.records import Consent, Request
 from graphs.errors import CrossroadsError
 from graphs.events import Event, Failed, Final
@@ -28,6 +29,7 @@ class Run:
         self.run_id = uuid.uuid4().hex
         self.request = request
         self.thread_id = request.thread_id
+        self.person = current().person
         self.cancel = threading.Event()
         self.events: list[Event] = []
         self.finished_at: float | None = None
@@ -92,8 +94,9 @@ class Runs:
         return run
 
     def get(self, run_id: str) -> Run | None:
-        """The run of that id, if it is not forgotten."""
-        return self._runs.get(run_id)
+        """The run of that id, if it is this person's and not forgotten."""
+        found = self._runs.get(run_id)
+        return found if found and found.person == current().person else None
 
     def of_thread(self, thread_id: str) -> Run | None:
         """The run under way in a conversation, if there is one."""

@@ -13,12 +13,12 @@ from langchain_core.retrievers import BaseRetriever
 from assistant.app import Assistant
 from assistant.config import Settings
 from assistant.database import open_database
-from assistant.knowledge.types import DocumentInfo, IngestProgress, IngestReport, StoreStats
+from assistant.knowledge.types import Chunk, DocumentInfo, Hit, IngestProgress, IngestReport, StoreStats
 from assistant.resources import Resources
 from assistant.stores import open_saver
 from graphs.answer import Grounding, SentenceSupport
 from graphs.context import Reading
-from graphs.errors import StoreError
+from graphs.errors import NotFoundError, StoreError
 
 WARRANTY = "The warranty lasts 24 months from the date of delivery. Repairs extend it by six months."
 
@@ -142,6 +142,13 @@ class ListKnowledge:
 
     def forget(self, paths: Sequence[str], collection: str = "") -> list[str]:
         return []
+
+    def delete(self, document_id: str = "", **_: str) -> int:
+        raise NotFoundError(f"There is no document {document_id!r}.", "See the list.")
+
+    def search(self, question: str, collection: str = "", k: int = 0, filters: Any = None) -> list[Hit]:
+        chunks = [Chunk(f"c{n}", f"d{n}", f"/docs/{n}.md", "", text, 0, len(text)) for n, text in enumerate(self.texts)]
+        return [Hit(chunk, 1.0, 0.9) for chunk in chunks]
 
     def work_in_background(self) -> None: ...
 

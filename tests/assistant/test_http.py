@@ -246,17 +246,14 @@ def test_a_body_that_is_no_object_is_refused(http_client: httpx.Client, content:
     assert response.status_code == 400
 
 
-def test_the_own_api_wants_the_token_or_the_same_origin(served: Served, http_client: httpx.Client) -> None:
-    assert http_client.post("/api/v1/threads/list", json={}).status_code == 401
-    assert http_client.post("/api/v1/threads/list", json={}, headers={"origin": served.url}).status_code == 200
-    bearer = {"authorization": f"Bearer {TOKEN}"}
-    assert http_client.post("/api/v1/threads/list", json={}, headers=bearer).status_code == 200
-
-
-def test_only_the_owner_may_name_files_to_read(served: Served, http_client: httpx.Client) -> None:
+def test_only_the_homes_own_commands_may_name_files_to_read(home: Path) -> None:
     asked = {"sources": ["/etc/hostname"]}
-    response = http_client.post("/api/v1/ingest", json=asked, headers={"origin": served.url})
-    assert response.json()["error"]["type"] == "owners_only"
+    with open_fake(home, serve={"api_key": "secret"}) as assistant:
+        server = Served(assistant)
+        for given, status in (("secret", 403), (TOKEN, 200)):
+            bearer = {"authorization": f"Bearer {given}"}
+            assert httpx.post(f"{server.url}/own/ingest", json=asked, headers=bearer).status_code == status
+        server.stop()
 
 
 def test_where_a_key_is_set_it_is_asked_of_everyone(home: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_killed_service_keeps_what_it_acknowledged_and_starts_again(tmp_path: 
     assert service is not None
     asked = {"question": "hello " * 100, "thread_id": kept["thread_id"], "path": "zero_shot"}
     bearer = {"authorization": f"Bearer {service.token}"}
-    with httpx.stream("POST", f"{first.url}/api/v1/ask", json=asked, headers=bearer, timeout=60) as response:
+    with httpx.stream("POST", f"{first.url}/own/ask", json=asked, headers=bearer, timeout=60) as response:
         assert next(response.iter_lines())
         first.end(signal.SIGKILL)
     second = Running(first.home)

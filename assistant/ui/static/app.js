@@ -4,6 +4,7 @@ import { data } from "./net.js";
 import { $, alertUser, clearAlert, fill, say, wait } from "./dom.js";
 import * as chat from "./chat.js";
 import * as documents from "./documents.js";
+import { showMe, signOut } from "./me.js";
 import * as sidebar from "./sidebar.js";
 import { closeEvidence, openEvidence } from "./evidence.js";
 import * as tabs from "./tabs.js";
@@ -25,6 +26,7 @@ export async function start() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("toggle", onToggle, true);
   addEventListener("popstate", () => open());
+  showMe();
   await open();
   if (matchMedia("(min-width: 900px)").matches) $("ask").focus();
 }
@@ -213,6 +215,7 @@ const ACTIONS = {
   "attach-folder": () => $("folder").click(),
   documents: () => { sideDrawer(false); return documents.openDocuments(); },
   keys: () => $("keys").showModal(),
+  "sign-out": () => signOut().catch(alertUser),
   "close-dialog": (button) => button.closest("dialog").close(),
   "close-evidence": () => closeEvidence(),
   example: (button) => { $("ask").value = button.textContent; send(); },

@@ -60,6 +60,7 @@ async function refusal(response) {
   } catch {
     // not ours: a proxy's page, for one
   }
+  if (response.status === 401) return new Refused("You are no longer signed in.", "Reload the page to sign in again; copy first what you wrote.", "sign_in", 401);
   const error = body.error ?? {};
   const message = error.message ?? (typeof body.detail === "string" ? body.detail : `The server answered ${response.status}.`);
   return new Refused(message, error.cure ?? "", error.type ?? "http", response.status);

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 
+from assistant.http.needs import needs
+from assistant.people.caller import current
 from assistant.ui.ours import refused
-from assistant.ui.tabs import evaluation, grade, knowledge, memory, models, training
+from assistant.ui.tabs import evaluation, grade, knowledge, memory, models, people, training
 from assistant.ui.tabs.tab import Tab
 from graphs.errors import CrossroadsError, NotFoundError
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from assistant.app import Assistant
 
 
-TABS: tuple[Tab, ...] = (knowledge.TAB, grade.TAB, training.TAB, models.TAB, evaluation.TAB, memory.TAB)
+TABS: tuple[Tab, ...] = (knowledge.TAB, grade.TAB, training.TAB, models.TAB, evaluation.TAB, memory.TAB, people.TAB)
 
 
 def links() -> str:
@@ -34,11 +36,12 @@ def links() -> str:
 def tab_routes(router: APIRouter, assistant: Assistant) -> None:
     """The fragment of every area, and each area's own endpoints."""
 
-    @router.get("/tabs/{name}")
+    @router.get("/tabs/{name}", dependencies=[needs("signed_in")])
     def fragment(name: str, request: Request) -> Any:
         """An area as it stands now."""
         try:
             tab = _tab(name)
+            current().require(tab.needs)
             body = tab.html(assistant, dict(request.query_params))
         except CrossroadsError as error:
             return refused(error)
@@ -46,7 +49,7 @@ def tab_routes(router: APIRouter, assistant: Assistant) -> None:
 
     for tab in TABS:
         if tab.routes:
-            own = APIRouter(prefix=f"/tabs/{tab.name}")
+            own = APIRouter(prefix=f"/tabs/{tab.name}", dependencies=[needs(tab.changes or tab.needs)])
             tab.routes(own, assistant)
             router.include_router(own)
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
-from assistant.evaluation_runs import Runner, list_runs, run_folder
+from assistant.evaluation_runs import list_runs, run_folder, runner_of
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.tabs.tab import Tab
 from eval.record import RunRecord, read_run, read_sample_records
@@ -145,15 +145,15 @@ def _compared(home: Path, name: str, before: str) -> str:
 
 def routes(router: APIRouter, assistant: Assistant) -> None:
     """Start, watch, stop, and each run's report."""
-    runner = Runner(assistant.settings.home)
+    runner = runner_of(assistant)
 
     @router.post("/start", dependencies=[Depends(from_our_page)])
     def start(wanted: Wanted) -> Any:
         """Begin a run of a shipped suite."""
-        from eval.suite import find_suite
+        from eval.suite import find_shipped
 
         try:
-            find_suite(wanted.suite)
+            find_shipped(wanted.suite)
             return {"run": runner.start(wanted.suite, wanted.path, wanted.limit)}
         except CrossroadsError as error:
             return refused(error)
@@ -186,4 +186,4 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
         return HTMLResponse(page)
 
 
-TAB = Tab(NAME, "Evaluation", fragment, routes)
+TAB = Tab(NAME, "Evaluation", fragment, routes, needs="evaluate")

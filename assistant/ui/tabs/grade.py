@@ -289,4 +289,4 @@ def _sides(strengths: list[dict[str, Any]]) -> str:
     )
 
 
-TAB = Tab("grade", "Grade", fragment, routes)
+TAB = Tab("grade", "Grade", fragment, routes, needs="grade")

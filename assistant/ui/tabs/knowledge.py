@@ -244,4 +244,4 @@ def _quietly(work: Any) -> None:
         work()
 
 
-TAB = Tab("knowledge", "Knowledge", _html, _routes)
+TAB = Tab("knowledge", "Knowledge", _html, _routes, needs="documents", changes="documents:write")

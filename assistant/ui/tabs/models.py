@@ -159,4 +159,4 @@ def _went(step: Promotion) -> str:
     return f"version {escape(step.version)} went live, {how}{why}"
 
 
-TAB = Tab(NAME, "Models", fragment, routes)
+TAB = Tab(NAME, "Models", fragment, routes, needs="models", changes="models:promote")

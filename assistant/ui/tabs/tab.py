@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
+from assistant.people.roles import Permission
+
 if TYPE_CHECKING:
     from assistant.app import Assistant
 
@@ -24,5 +26,9 @@ class Tab:
     """The fragment below the heading, from what the address asks for. Everything foreign in it must be escaped."""
     routes: Callable[[APIRouter, Assistant], None] | None = None
     """Adds the area's own endpoints. What changes something depends on `assistant.ui.ours.from_our_page`."""
+    needs: Permission = "ask"
+    """Who sees the area."""
+    changes: Permission | None = None
+    """Who may use its own endpoints, where that is not everyone who sees it."""
     script: bool = True
     """Whether there is a `static/tabs/NAME.js`."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from assistant.training_runs import RunInfo, Trainings, recipe_text, recipes
+from assistant.training_runs import RunInfo, recipe_text, recipes, trainings_of
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.tabs.tab import Tab
 from graphs.errors import CrossroadsError
@@ -32,7 +31,7 @@ class Wanted(BaseModel):
 
 def fragment(assistant: Assistant, query: Mapping[str, str]) -> str:
     """The form, the run that is looked at, and the runs there are."""
-    trainings = _trainings(assistant)
+    trainings = trainings_of(assistant)
     infos = trainings.list()
     chosen = query.get("run") or next((info.name for info in infos if info.state == "running"), "")
     return f'{STYLE}<div class="training">{_form()}{_watched(chosen)}{_runs(infos, chosen)}</div>'
@@ -40,7 +39,7 @@ def fragment(assistant: Assistant, query: Mapping[str, str]) -> str:
 
 def routes(router: APIRouter, assistant: Assistant) -> None:
     """Start, stop and watch runs."""
-    trainings = _trainings(assistant)
+    trainings = trainings_of(assistant)
 
     @router.get("/recipe/{name}")
     def recipe(name: str) -> Any:
@@ -78,17 +77,6 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
             return trainings.watch(name)
         except CrossroadsError as error:
             return refused(error)
-
-
-def _trainings(assistant: Assistant) -> Trainings:
-    """The one overseer of a home's runs."""
-    found = _OVERSEERS.get(assistant.settings.home)
-    if found is None:
-        found = _OVERSEERS[assistant.settings.home] = Trainings(assistant.settings.home)
-    return found
-
-
-_OVERSEERS: dict[Path, Trainings] = {}
 
 
 def _form() -> str:
@@ -143,4 +131,4 @@ def _line(info: RunInfo, chosen: str) -> str:
     )
 
 
-TAB = Tab(NAME, "Training", fragment, routes)
+TAB = Tab(NAME, "Training", fragment, routes, needs="train")

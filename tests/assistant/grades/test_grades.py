@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 
 from assistant.config import Grading as GradingSettings
 from assistant.config import Settings
@@ -412,7 +411,7 @@ def test_an_owners_rubric_takes_its_place(tmp_path: Path) -> None:
     file = tmp_path / "rubric.yaml"
     file.write_text("name: x\ncriteria: [{name: safe, title: Safe, kind: yes_no, anchors: {1: y, 0: n}}]\n", "utf-8")
     settings = Settings(home=tmp_path, cache=tmp_path, grading=GradingSettings(rubric=str(file)))
-    engine = create_engine(f"sqlite:///{tmp_path / 'r.db'}")
+    engine = open_database(settings)
     grading = Grading(engine, settings, Feedback(engine))
     log(grading, "How long?", answer("a"))
     assert grading.record(Grade(answer_id="a", grader="me", scores={"safe": 0})).rubric == load_rubric(file).sha256
