@@ -69,7 +69,7 @@ class Assistant:
         self.feedback = Feedback(engine)
         self.watch = Watch(engine, settings)
         self.router = HomeRouter(lambda: self.resources.router.get(), lambda: outcomes_of(self.grading, self.feedback))
-        self.people = People(engine, settings)
+        self.people = People(engine, settings, lambda person: self.facts.hand_over(person))
         self.tokens = Tokens(engine)
         self.grading = Grading(engine, settings, self.feedback)
         self.catalogue = Catalogue(engine)

@@ -57,6 +57,12 @@ class Facts:
         self.get(fact_id)
         return self._put(fact_id, _checked(text))
 
+    def hand_over(self, person: str) -> None:
+        """What nobody's is becomes a person's: the first one's, who was alone here before."""
+        for fact in self.list():
+            self._store.put(_of(person), fact.fact_id, {"text": fact.text}, index=False)
+            self._store.delete(_where(), fact.fact_id)
+
     def delete(self, fact_id: str) -> None:
         """Forget a fact. Raises `NotFoundError`."""
         self.get(fact_id)
@@ -68,7 +74,10 @@ class Facts:
 
 
 def _where() -> tuple[str, ...]:
-    person = current().person
+    return _of(current().person)
+
+
+def _of(person: str) -> tuple[str, ...]:
     return ("facts_of", person) if person else ("facts",)
 
 

@@ -78,7 +78,8 @@ def _signing_in(router: APIRouter, assistant: Assistant, rates: Rates) -> None:
             _checked(request, mark, name, rates, assistant)
             account = people.sign_in(name, password)
         except CrossroadsError as error:
-            people.audit.add(NOBODY, "sign in", outcome="refused")
+            if isinstance(error, SignInError):  # each was counted, so nobody fills the log with these
+                people.audit.add(NOBODY, "sign in", outcome="refused")
             return _again(request, error, _inside(next), assistant)
         return enter(request, account, _inside(next), assistant)
 
@@ -99,12 +100,13 @@ def _invitations(router: APIRouter, assistant: Assistant, rates: Rates) -> None:
     def accept(request: Request, invitation: str, password: _Password = "", mark: _Mark = "") -> Response:
         """Set the password; the invitation is used up, and one is signed in."""
         try:
+            name = people.invited(invitation).name
             _checked(request, mark, invitation, rates, assistant)
             account = people.accept(invitation, password)
         except SignInError as error:
             return HTMLResponse(refusal_page(error), 404, HEADERS)
         except CrossroadsError as error:
-            name, said = people.invited(invitation).name, str(error)
+            said = str(error)
             return _with_form(request, lambda mark: invitation_page(mark, invitation, name, said), people, 400)
         people.audit.add(caller_for(account), "accept invitation")
         return enter(request, account, "/", assistant)

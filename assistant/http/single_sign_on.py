@@ -64,7 +64,6 @@ def _router(assistant: Assistant) -> APIRouter:
         try:
             claims = (await client.authorize_access_token(request))["userinfo"]
         except Exception as error:
-            await in_thread(_tell, assistant)
             return _refused(_from_provider(error))
         try:
             account = await in_thread(known_as, assistant, claims)

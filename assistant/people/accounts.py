@@ -6,6 +6,7 @@ import threading
 import time
 import unicodedata
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,9 @@ class Account(Record):
 class People:
     """The accounts of one home, with their sessions. Without any, whoever reaches the loopback address is the owner."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, hand_over: Callable[[str], None] | None = None) -> None:
+        """`hand_over` gives the first person what is kept elsewhere than in the database."""
+        self._hand_over = hand_over
         self.engine = engine
         self.audit = Audit(engine)
         self._settings = settings.people
@@ -104,6 +107,8 @@ class People:
         except IntegrityError:  # another process was faster
             raise _taken(name) from None
         self._on = True
+        if first and self._hand_over:
+            self._hand_over(str(row["person"]))
         return self.get(str(row["person"]))
 
     def change(self, wanted: str, role: str | None = None, disabled: bool | None = None) -> Account:

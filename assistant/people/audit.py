@@ -29,6 +29,9 @@ class Line(Record):
     """`done`, `refused`, or the status of the response."""
 
 
+Lines = list[Line]
+
+
 class Audit:
     """The log of one home."""
 
@@ -48,7 +51,7 @@ class Audit:
         with writing(self._engine) as connection:
             connection.execute(insert(audit).values(row))
 
-    def list(self, most: int = 200, before: int = 0, person: str = "") -> list[Line]:
+    def list(self, most: int = 200, before: int = 0, person: str = "") -> Lines:
         """The latest lines, newest first; `before` a position pages on, `person` shows one person's."""
         query = (
             select(audit, accounts.c.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import time
@@ -9,9 +10,11 @@ from collections.abc import Callable
 
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError
 
 from assistant.database import writing
 from assistant.people.tables import secret_values
+from graphs.errors import StorageError
 
 FORM_SECONDS = 3600
 Clock = Callable[[], float]
@@ -31,12 +34,14 @@ def digest(secret: str) -> str:
 def signing_key(engine: Engine) -> str:
     """The key that signs forms; every process on one database has the same."""
     wanted = secret_values.c.name == "signing"
-    with writing(engine) as connection:
+    with engine.connect() as connection:
         found = connection.execute(select(secret_values.c.value).where(wanted)).scalar()
-        if found is None:
-            found = fresh()
-            connection.execute(insert(secret_values).values(name="signing", value=found))
-    return str(found)
+    if found is not None:
+        return str(found)
+    with contextlib.suppress(IntegrityError, StorageError), writing(engine) as connection:  # or another was faster
+        connection.execute(insert(secret_values).values(name="signing", value=fresh()))
+    with engine.connect() as connection:
+        return str(connection.execute(select(secret_values.c.value).where(wanted)).scalar_one())
 
 
 class Forms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,6 +48,21 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class OnlyReading:
+    """Gradio's own application draws the frame and is asked for nothing else: what it would take in is refused."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass reading on."""
+        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
+            return await PlainTextResponse("The page takes nothing in here.", 405)(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        await self._app(scope, receive, send)
 
 
 class FreshFiles(StaticFiles):

@@ -38,8 +38,9 @@ def mount_page(app: FastAPI, assistant: Assistant) -> FastAPI:
     """Add the page's routes, its headers and the blocks at `/`."""
     _stay_here()
     import gradio as gr
+    from starlette.routing import Mount
 
-    from assistant.ui.headers import FreshFiles, SafeHeaders
+    from assistant.ui.headers import FreshFiles, OnlyReading, SafeHeaders
     from assistant.ui.routes import ui_router
 
     app.include_router(ui_router(assistant))
@@ -62,6 +63,9 @@ def mount_page(app: FastAPI, assistant: Assistant) -> FastAPI:
         favicon_path=str(STATIC / "icon.svg"),
         enable_monitoring=False,
     )
+    for route in mounted.routes:
+        if isinstance(route, Mount) and route.path == "":
+            route.app = OnlyReading(route.app)
     return mounted
 
 

@@ -16,7 +16,7 @@ from assistant.records import Consent, Request, Turn, Vote
 from assistant.ui import library, sidebar, streams, turns, view
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.runs import Runs
-from assistant.ui.tabs import TABS, tab_routes
+from assistant.ui.tabs import offered, tab_routes
 from assistant.ui.uploads import Uploads
 from graphs.answer import Path
 from graphs.errors import CrossroadsError, NotFoundError, UsageError
@@ -92,8 +92,7 @@ def _page_routes(router: APIRouter, assistant: Assistant, runs: Runs) -> None:
     def me() -> dict[str, Any]:
         """Who is signed in, and what the page offers them."""
         caller = current()
-        tabs = [tab.name for tab in TABS if tab.needs in caller.may]
-        return {"name": caller.name, "role": caller.role, "may": sorted(caller.may), "tabs": tabs}
+        return {"name": caller.name, "role": caller.role, "may": sorted(caller.may), "tabs": offered()}
 
     @router.get("/footer")
     def footer(model: str = "") -> dict[str, str]:

@@ -246,8 +246,9 @@ def test_a_body_that_is_no_object_is_refused(http_client: httpx.Client, content:
     assert response.status_code == 400
 
 
-def test_only_the_homes_own_commands_may_name_files_to_read(home: Path) -> None:
-    asked = {"sources": ["/etc/hostname"]}
+def test_only_the_homes_own_commands_may_name_files_to_read(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text("The gate is green.", encoding="utf-8")
+    asked = {"sources": [str(tmp_path / "note.md")]}
     with open_fake(home, serve={"api_key": "secret"}) as assistant:
         server = Served(assistant)
         for given, status in (("secret", 403), (TOKEN, 200)):

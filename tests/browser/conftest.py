@@ -96,10 +96,16 @@ class Watched:
 
 
 @pytest.fixture
-def open_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Watched]]:
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go."""
+    folder = Path(_SHOTS) if _SHOTS else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def open_page(browser: Any, shots: Path) -> Iterator[Callable[..., Watched]]:
     """Opens pages; when the test is over, none may have asked another machine or met an error."""
-    shots = Path(_SHOTS) if _SHOTS else tmp_path_factory.mktemp("screenshots")
-    shots.mkdir(parents=True, exist_ok=True)
     opened: list[Watched] = []
 
     def open_one(address: str, size: str = "wide", scheme: str = "light") -> Watched:

@@ -15,6 +15,7 @@ from assistant.people.caller import NotAllowedError, current, note
 from assistant.people.rights import Forgotten, export_person, forget_person
 from assistant.people.roles import Role
 from assistant.people.tokens import DEFAULT_DAYS, MOST_DAYS, Token
+from graphs.errors import NotFoundError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
@@ -126,7 +127,7 @@ def _rights(made: APIRouter, assistant: Assistant) -> None:
     @made.get("/people/{person}/export", dependencies=[needs("signed_in")], tags=["people"])
     def export(person: Name) -> dict[str, Any]:
         """Everything that is kept of one person; one's own with any role."""
-        _own_or_owner(assistant, person)
+        _own_or_owner(person)
         return export_person(assistant, person)
 
     @made.delete("/people/{person}", dependencies=[needs("people")], tags=["people"])
@@ -135,9 +136,9 @@ def _rights(made: APIRouter, assistant: Assistant) -> None:
         return forget_person(assistant, person, grades)
 
 
-def _own_or_owner(assistant: Assistant, person: str) -> None:
-    if "people" not in current().may and assistant.people.get(person).person != current().person:
-        raise NotAllowedError("This is somebody else's.", "Ask for your own, or ask an owner.")
+def _own_or_owner(person: str) -> None:
+    if "people" not in current().may and person != current().person:
+        raise NotFoundError(f"{person!r} is not you.", "Ask for your own, whose id /me tells, or ask an owner.")
     if current().via == "token":
         current().require("people")
 

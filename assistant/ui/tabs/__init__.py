@@ -33,6 +33,11 @@ def links() -> str:
     return "".join(f'<a href="{where}" data-tab="{name}">{escape(title)}</a>' for name, title, where in pairs)
 
 
+def offered() -> list[str]:
+    """The areas this person may see, by name."""
+    return [tab.name for tab in TABS if tab.needs in current().may]
+
+
 def tab_routes(router: APIRouter, assistant: Assistant) -> None:
     """The fragment of every area, and each area's own endpoints."""
 
