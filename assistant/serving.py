@@ -19,8 +19,6 @@ from graphs.errors import BusyError, SettingsError, UsageError
 if TYPE_CHECKING:
     import uvicorn
 
-    from assistant.people.accounts import People
-
 Say = Callable[[str], None]
 _GRACE_SECONDS = 5
 
@@ -30,12 +28,12 @@ def serve(settings: Settings, say: Say, on_ready: Callable[[str], None], *, page
 
     Raises `BusyError` where the home is served already or the port is taken, `SettingsError` for an open door.
     """
+    _check_exposure(settings)
     with _Ending() as ending, only_service(settings.home), _listening(settings) as listener:
         from assistant.app import open_assistant
         from assistant.watching.log import Log
 
         with Log(settings) as log, open_assistant(settings, progress=say, warm=True) as assistant:
-            _check_exposure(settings, assistant.people)
             assistant.ended.append(log.turn_ended)
             url = _url(settings, listener)
             service = announce(settings.home, url)
@@ -61,14 +59,25 @@ def _when_ready(assistant: Any, server: uvicorn.Server, url: str, say: Say, on_r
         on_ready(url)
 
 
-def _check_exposure(settings: Settings, people: People) -> None:
+def _check_exposure(settings: Settings) -> None:
     from assistant.http.guard import is_loopback
 
-    if not (is_loopback(settings.serve.host) or settings.serve.api_key or people.on()):
+    if not (is_loopback(settings.serve.host) or settings.serve.api_key or _has_accounts(settings)):
         raise SettingsError(
             f"Other machines could reach {settings.serve.host!r}, and there are no accounts.",
             "Add an owner first: crossroads people add NAME --role owner. Or set serve.api_key, or serve on 127.0.0.1.",
         )
+
+
+def _has_accounts(settings: Settings) -> bool:
+    from assistant.database import open_database
+    from assistant.people.accounts import People
+
+    engine = open_database(settings)
+    try:
+        return People(engine, settings).on()
+    finally:
+        engine.dispose()
 
 
 @contextlib.contextmanager

@@ -291,6 +291,6 @@ def test_half_a_character_is_refused_and_not_an_accident(house: House) -> None:
 def test_another_address_wants_accounts(home: Path) -> None:
     with open_fake(home, serve={"host": "0.0.0.0"}) as assistant:  # noqa: S104
         with pytest.raises(SettingsError, match="no accounts"):
-            _check_exposure(assistant.settings, assistant.people)
+            _check_exposure(assistant.settings)
         assistant.people.add("ann", "owner")
-        _check_exposure(assistant.settings, assistant.people)
+        _check_exposure(assistant.settings)
