@@ -12,7 +12,11 @@ from assistant.people.rights import as_person
 from tests.assistant.http.people_fakes import PASSWORD, House
 from tests.browser.conftest import SIZES, Watched
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Gradio turns them on, and drops an event loop
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 EVIL = "<img src=x onerror=\"document.title='owned'\">"
 
 

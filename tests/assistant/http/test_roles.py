@@ -12,9 +12,13 @@ from fastapi.testclient import TestClient
 from assistant.http.needs import Declared, check_declared, declared, needs
 from assistant.people.roles import MAY, PERMISSIONS, ROLES, SCOPES, Permission, Role
 from assistant.ui.tabs import TABS
-from tests.assistant.http.people_fakes import House
+from tests.assistant.http.people_fakes import OURS, House
 
 REFUSED = (401, 403)
+pytestmark = [  # Gradio turns these warnings on, and drops an event loop
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,7 @@ def wrong(house: House, client: TestClient, may: frozenset[Permission] | None) -
     """The calls that were let through or refused against what the routes declare."""
     found = []
     for verb, path, route in calls(house):
-        status = client.request(verb, path, json={} if verb != "GET" else None).status_code
+        status = client.request(verb, path, json={} if verb != "GET" else None, headers=OURS).status_code
         allowed = all(one == "open" or (may is not None and (one == "signed_in" or one in may)) for one in route.needed)
         right = status not in REFUSED if allowed else status == (401 if may is None else 403)
         if not right and not (allowed and path == "/api/v1/tokens"):  # tokens make no tokens

@@ -77,7 +77,7 @@ def test_a_planted_session_is_worth_nothing(house: House) -> None:
     victim = house.nobody()
     given = form(victim, name="zoë", password=PASSWORD)
     held = f"{FORM_COOKIE}={victim.cookies[FORM_COOKIE]}; {COOKIE}={planted}"
-    response = victim.post("/login", data=given, headers={"cookie": held})
+    response = victim.post("/login", data=given, headers={"cookie": held, **OURS})
     assert response.status_code == 303
     assert planted not in response.headers["set-cookie"]
     attacker = house.nobody()
