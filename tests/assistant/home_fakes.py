@@ -143,6 +143,9 @@ class ListKnowledge:
     def forget(self, paths: Sequence[str], collection: str = "") -> list[str]:
         return []
 
+    def get(self, document_id: str) -> None:
+        return None
+
     def delete(self, document_id: str = "", **_: str) -> int:
         raise NotFoundError(f"There is no document {document_id!r}.", "See the list.")
 
