@@ -5,7 +5,8 @@
 
 No chat model is asked: a question is refused where no passage is read as answering it, which is what the graph does
 before a model writes. `squad_dev` brings one passage to each question, impossible ones were written by people. The
-multi-passage sets bring ten; the unanswerable variant has the gold passages taken out.
+multi-passage sets bring ten; the unanswerable variant has the gold passages taken out. Both are rows the reader was not
+trained on.
 """
 
 from __future__ import annotations
@@ -72,12 +73,10 @@ def _squad(count: int) -> list[tuple[str, list[str], list[str]]]:
 
 
 def _multi(count: int) -> list[tuple[str, list[str], list[str]]]:
-    """Each question once with all its passages and once without those that answer it."""
-    rows = [
-        row
-        for _, row in read_rows(data_file("qa_multi_passage_train"))
-        if not row["answer_in_distractors"] and not row["yes_no"]
-    ]
+    """Each question once with all its passages and once without those that answer it; none the reader has learned."""
+    from training.reader.data import multi_passage_records
+
+    rows = multi_passage_records(data_file("qa_multi_passage_train").parent, held_out=True)
     random.Random(4).shuffle(rows)  # noqa: S311 - a sample, no secret
     found = []
     for row in rows[: count // 2]:
