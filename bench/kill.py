@@ -4,8 +4,8 @@
     python bench/kill.py --times 3 --chat "fake:reader?delay=0.05" --embedding fake:words      quickly, with fake models
 
 Every round one client asks in one conversation after the other and one loads documents, until the service is killed.
-What a client was told is done must be there after the next start: each turn with its answer to the letter, each
-document in the list and found by a search for a word only it has. An interrupted turn must show as one, and its
+What a client was told is done must be there after the next start: each turn with its answer to the letter, each grade,
+each document in the list and found by a search for a word only it has. An interrupted turn must show as one, and its
 conversation must go on. Exit code 0 where nothing was lost, 1 otherwise.
 """
 
@@ -44,6 +44,8 @@ class Told:
     """Conversation → answer id → text."""
     documents: dict[str, str] = field(default_factory=dict)
     """Source → the word only it has."""
+    grades: set[str] = field(default_factory=set)
+    """Answers whose grade was acknowledged."""
     interrupted: set[str] = field(default_factory=set)
     """Conversations with a turn that was under way."""
 
@@ -77,6 +79,7 @@ def main() -> int:
     report = {
         "kills": options.times,
         "turns_acknowledged": answers,
+        "grades_acknowledged": len(told.grades),
         "documents_acknowledged": len(told.documents),
         "conversations_interrupted": len(told.interrupted),
         "losses": losses,
@@ -142,6 +145,11 @@ def ask(client: Client, told: Told, over: threading.Event) -> None:
                 return
             thread_id = answer["thread_id"]
             told.answers.setdefault(thread_id, {})[answer["answer_id"]] = answer["text"]
+            try:
+                client.run("grades/record", {"answer_id": answer["answer_id"], "scores": {"correct": 1}}, quiet)
+            except CrossroadsError:
+                return
+            told.grades.add(answer["answer_id"])
 
 
 def load(client: Client, told: Told, folder: Path, number: int, over: threading.Event) -> None:
@@ -167,6 +175,9 @@ def check(client: Client, told: Told) -> list[str]:
         turns = client.run("threads/show", {"thread_id": thread_id}, quiet)["turns"]
         there = {turn["answer"]["answer_id"]: turn["answer"]["text"] for turn in turns if turn["answer"]}
         lost += [f"answer {answer_id}" for answer_id, text in texts.items() if there.get(answer_id) != text]
+    for answer_id in told.grades:
+        if not client.run("grades/history", {"answer_id": answer_id}, quiet)["grades"]:
+            lost.append(f"grade of {answer_id}")
     listed = {row["source"] for row in client.run("knowledge/list", {}, quiet)["documents"]}
     for source, word in told.documents.items():
         hits = client.run("knowledge/search", {"question": word, "k": 3}, quiet)["hits"]
