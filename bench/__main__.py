@@ -36,6 +36,7 @@ QUICK = {
     "weaviate_scale": ["--sizes", "1000", "2000", "--queries", "50", "--passages", "200"],
     "kill_ingest": ["--kills", "2", "--documents", "30", "--longest", "4", "--embedding", "fake:words"],
     "store_down": [],
+    "load": ["--users", "5", "--minutes", "0.3"],
     "hostile": [],
     "exports": ["--questions", "3", "--formats", "gguf", "--only", "model"],
     "data": ["--sizes", "5,20"],
