@@ -37,8 +37,8 @@ def export(
     Example: crossroads export local:smollm2-135m-instruct --format gguf --quantize q8_0
     """
     from assistant.models.folders import adapter_base, base_folder, model_folder
-    from training.export.export import TEXTS
     from training.export.export import export as run
+    from training.export.texts import TEXTS
 
     settings = settings_for(home, set_)
     source = model_folder(model, settings)

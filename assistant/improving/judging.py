@@ -15,7 +15,7 @@ from eval.record import RunRecord
 from eval.runner import Run
 from eval.sample import Sample
 from eval.scorers.base import Tools
-from eval.suite import DatasetSpec, Suite, find_suite, load_suite
+from eval.suite import DatasetSpec, GateSpec, Suite, find_suite, load_suite
 from eval.target import Output
 from graphs.answer import Usage
 from graphs.errors import CrossroadsError, UsageError
@@ -81,7 +81,7 @@ def held_out_suite(file: Path, samples: int) -> Suite:
         dataset=DatasetSpec(path=str(file)),
         scorers=[{METRIC: {}}],
         watch=[METRIC],
-        gate={"min_samples": min(20, samples)},
+        gate=GateSpec(min_samples=min(20, samples)),
     )
 
 

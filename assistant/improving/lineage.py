@@ -79,7 +79,7 @@ def _not_ours(name: str) -> dict[str, Any]:
     from assistant.models.catalogue import CATALOGUE
 
     entry = CATALOGUE.get(name.removeprefix("local:"))
-    files = {file.name: file.sha256 for file in entry.files} if entry else {}
+    files = {file.path: file.sha256 for file in entry.files} if entry else {}
     kind = "catalogue" if entry else "foreign"
     return {"name": name, "kind": kind, "base": "", "files": files, "licence": entry.licence if entry else ""}
 

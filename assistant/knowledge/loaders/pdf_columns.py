@@ -84,7 +84,7 @@ def _may_have_columns(text_page: Any) -> bool:
     beside = sum(
         two[0] - one[2] >= _GAP and abs(two[1] - one[1]) < one[3] - one[1] for one, two in itertools.pairwise(rects)
     )
-    return beside >= _LINES
+    return bool(beside >= _LINES)
 
 
 def _ordered(page: _Page, lines: Sequence[Line]) -> list[int]:
