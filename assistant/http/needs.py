@@ -56,6 +56,7 @@ def declared(routes: Sequence[BaseRoute]) -> Iterator[Declared]:
     for route in iter_route_contexts(routes):
         dependant = getattr(route, "dependant", None)
         path = str(route.path_format if dependant else route.path)
+        needed: tuple[Needed, ...]
         if dependant is None:
             needed = (MOUNTED[path],) if path in MOUNTED else ()
         else:
