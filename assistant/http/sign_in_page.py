@@ -62,7 +62,8 @@ def refusal_page(error: CrossroadsError) -> str:
 def _page(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} · Crossroads</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="/ui/static/icon.svg"><style>{_STYLE}</style></head>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="/ui/static/icon.svg"><style>{_STYLE}</style></head>'
         f"<body><main><h1>{title}</h1>{body}</main></body></html>"
     )
 
