@@ -74,3 +74,11 @@ class Improvements:
 
     def _output(self) -> Path:
         return self._home / "improve" / "output.txt"
+
+
+def improvements_of(home: Path) -> Improvements:
+    """The one overseer of a home's cycles in this process."""
+    return _OVERSEERS.setdefault(home, Improvements(home))
+
+
+_OVERSEERS: dict[Path, Improvements] = {}

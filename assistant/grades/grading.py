@@ -85,7 +85,7 @@ class Grading:
 
     def mark_gold(self, answer_id: str, grader: str = "", by: str = "", counts: bool = True) -> Gold:
         """Fix a grader's grade of an answer as the right one, or let go of it. Raises `NotFoundError`, `UsageError`."""
-        wanted = self.grader(grader)
+        wanted = " ".join(grader.split()) or self.grader()  # whose grade it is, not who asks
         for grade, _ in self.store.current():
             if (grade.answer_id, grade.grader) == (answer_id, wanted):
                 return self.graders.mark(grade, self.grader(by), counts)

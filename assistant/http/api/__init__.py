@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from assistant.http.api import asking, documents, grades, models, people, runs, threads
+from assistant.http.api import asking, documents, graders, grades, improving, models, people, remembering, runs, threads
 from assistant.http.api.forms import ERRORS
 
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 AREAS: tuple[Callable[[Assistant], APIRouter], ...] = (
     asking.router,
     threads.router,
+    remembering.router,
     documents.router,
     grades.router,
+    graders.router,
     runs.router,
     models.router,
+    improving.router,
     people.router,
 )
 

@@ -13,6 +13,8 @@ from assistant.grades.operations import GRADING
 from assistant.grades.rubric import Criterion
 from assistant.grades.types import Item, Logged
 from assistant.grades.words import CHECKER_WORDS, share_words
+from assistant.http.needs import needs
+from assistant.people.caller import current
 from assistant.ui import evidence, turns
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.tabs.tab import Tab
@@ -85,7 +87,7 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
         """Take back the last grade."""
         return _done(assistant, "grades/undo", {})
 
-    @router.post("/gold", dependencies=[Depends(from_our_page)])
+    @router.post("/gold", dependencies=[needs("grades"), Depends(from_our_page)])
     def gold() -> Any:
         """Fix this grader's last grade as the right one."""
         mine = assistant.grading.latest()
@@ -93,7 +95,7 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
             return refused(UsageError("Nothing is graded yet.", "Grade an answer first."))
         return _done(assistant, "grades/gold", {"answer_id": mine.answer_id, "grader": mine.grader})
 
-    @router.post("/weigh", dependencies=[Depends(from_our_page)])
+    @router.post("/weigh", dependencies=[needs("grades"), Depends(from_our_page)])
     def weigh(weighed: Weighed) -> Any:
         """Say how much a grader counts."""
         return _done(assistant, "grades/weigh", weighed.model_dump())
@@ -239,7 +241,7 @@ def _blind(name: str, one: Logged) -> str:
 
 def _people(summary: Mapping[str, Any], history: Sequence[Weighing]) -> str:
     """Graders beside gold and beside each other, what each counts and why; and the checker beside them all."""
-    if not summary["graders"]:
+    if not summary["graders"] or "grades" not in current().may:
         return ""
     reasons = {one.grader: one.reason for one in history}
     rows = "".join(_person(name, count, summary, reasons) for name, count in sorted(summary["graders"].items()))

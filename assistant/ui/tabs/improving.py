@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from assistant.improvement_runs import STEPS, Improvements
+from assistant.improvement_runs import STEPS, Improvements, improvements_of
 from assistant.ui.ours import from_our_page, refused
 from graphs.errors import CrossroadsError
 from training.canary import Canaries, Trial
@@ -30,7 +29,7 @@ class Tried(BaseModel):
 
 def routes(router: APIRouter, assistant: Assistant) -> None:
     """Start, stop and watch a cycle; begin and end a trial."""
-    works = improvements(assistant)
+    works = improvements_of(assistant.settings.home)
 
     @router.post("/improve", dependencies=[Depends(from_our_page)])
     def improve() -> Any:
@@ -71,7 +70,7 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
 
 def panel(assistant: Assistant) -> str:
     """What the grades allow, the button, the cycles so far, the trial."""
-    works = improvements(assistant)
+    works = improvements_of(assistant.settings.home)
     now = works.progress()
     return (
         '<section class="panel improve" aria-labelledby="improve-title"><h2 id="improve-title">Improve from grades</h2>'
@@ -93,17 +92,6 @@ def action(version: ModelVersion, assistant: Assistant) -> str:
     words = f"Try on {settings.canary:.0%}"
     label = f'aria-label="{words} of the conversations"'
     return f'<p><button type="button" class="button" data-do="canary" {label} {named}>{words}</button></p>'
-
-
-def improvements(assistant: Assistant) -> Improvements:
-    """The one overseer of a home's cycles."""
-    found = _OVERSEERS.get(assistant.settings.home)
-    if found is None:
-        found = _OVERSEERS[assistant.settings.home] = Improvements(assistant.settings.home)
-    return found
-
-
-_OVERSEERS: dict[Path, Improvements] = {}
 
 
 def _trials(assistant: Assistant) -> Canaries:

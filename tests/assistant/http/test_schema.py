@@ -15,7 +15,7 @@ from assistant.records import Request
 from tests.assistant.http.people_fakes import HOME_TOKEN, House
 
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "2"))
-"""For each endpoint; how far a longer run went is in docs/security.md."""
+"""For each endpoint; more by the variable, where there is time."""
 LEFT_OUT = {
     ("post", "/api/v1/runs/training"),
     ("post", "/api/v1/runs/evaluation"),
