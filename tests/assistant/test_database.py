@@ -63,7 +63,7 @@ def test_a_failed_transaction_leaves_nothing(home: Path) -> None:
         connection.execute(text("CREATE TABLE t (x)"))
         raise RuntimeError
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar() == 0
+        assert connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 't'")).scalar() == 0
     engine.dispose()
 
 

@@ -226,6 +226,7 @@ def test_two_processes_on_a_processor_train_together(tiny: dict[str, Any]) -> No
         AcceleratorState._reset_state(reset_partial_state=True)
         PartialState._reset_state()
         where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "ACCELERATE_USE_CPU": "true"}
+        where["OMP_NUM_THREADS"] = "1"  # which accelerate asks for
         os.environ.update(where, RANK=str(rank), LOCAL_RANK=str(rank))
         train(recipe)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,15 @@ def test_a_tokenizer_made_after_a_kill_is_that_of_an_undisturbed_run(
 def test_pretraining_runs(name: str, kind: str, texts: Path, tokenizers: dict[str, Path], tmp_path: Path) -> None:
     places = {"data": [str(texts)], "out": str(tmp_path / "run"), "tokenizer": str(tokenizers[kind])}
     recipe = load_recipe(name, {**SMALL, **places})
-    trained = train(recipe)
-    assert trained.version.metrics["perplexity"] < trained.version.metrics["perplexity_before"]
+    train(recipe)
     walks_on_after_a_kill(recipe)
+    words = itertools.product(("red", "old", "big"), ("cat", "dog", "fox"), ("road", "hill", "lake"))
+    plain = [{"text": f"The {what} {who} runs over the {where} in the night. " * 4} for what, who, where in words]
+    more = {"steps": 40, "learning_rate": 3e-3, "evaluate_every": 40, "checkpoint_every": 40, "data": [
+        str(write_rows(tmp_path / "plain.jsonl", plain))
+    ], "out": str(tmp_path / "longer")}  # fmt: skip
+    learnt = train(load_recipe(name, {**SMALL, **places, **more})).version.metrics
+    assert learnt["perplexity"] < 0.8 * learnt["perplexity_before"]
 
 
 @pytest.mark.parametrize("method", ["logits", "on_policy"])

@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
+import schemathesis.specs.openapi.adapter.responses  # loaded late, deep in a run, Python 3.11 fails to compile it
 from schemathesis.checks import not_a_server_error
 
 from assistant.records import Request

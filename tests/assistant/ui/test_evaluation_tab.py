@@ -76,32 +76,22 @@ def watched(client: TestClient, until: Any) -> dict[str, Any]:
     raise AssertionError(f"it stays at {found}")
 
 
-@pytest.fixture
-def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A suite whose run is a script; what the script does is set by the test."""
-    file = tmp_path / "mine.yaml"
-    file.write_text("name: mine\n", encoding="utf-8")
-    return str(file)
-
-
 def runs_script(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(evaluation_runs, "command_of", lambda *_: [sys.executable, "-c", script])
 
 
-def test_a_run_is_watched_to_its_end(client: TestClient, suite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_watched_to_its_end(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     runs_script(monkeypatch, COUNTS)
-    assert client.post(f"{AREA}/start", json={"suite": suite}, headers=OURS).json()["run"].startswith("mine-")
+    assert client.post(f"{AREA}/start", json={"suite": "smoke"}, headers=OURS).json()["run"].startswith("smoke-")
     found = watched(client, lambda now: not now["running"] and now["done"] == 3)
     assert (found["done"], found["total"], found["code"]) == (3, 3, 0)
 
 
-def test_a_second_run_waits_and_a_run_can_be_stopped(
-    client: TestClient, suite: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_run_waits_and_a_run_can_be_stopped(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     runs_script(monkeypatch, COUNTS + "time.sleep(60)")
-    client.post(f"{AREA}/start", json={"suite": suite}, headers=OURS)
+    client.post(f"{AREA}/start", json={"suite": "smoke"}, headers=OURS)
     watched(client, lambda now: now["done"] == 3)
-    assert client.post(f"{AREA}/start", json={"suite": suite}, headers=OURS).json()["error"]["type"] == "busy"
+    assert client.post(f"{AREA}/start", json={"suite": "smoke"}, headers=OURS).json()["error"]["type"] == "busy"
     assert client.post(f"{AREA}/stop", headers=OURS).json()["running"] is False
 
 
