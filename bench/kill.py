@@ -28,6 +28,7 @@ from assistant.cli.output import quiet
 from assistant.service import Client, find_service
 from graphs.errors import CrossroadsError
 
+SCORES = {"correct": 4, "supported": 4, "complete": 4}
 QUESTIONS = [
     "When should I fine-tune rather than retrieve?",
     "What does retrieval need?",
@@ -146,7 +147,11 @@ def ask(client: Client, told: Told, over: threading.Event) -> None:
             thread_id = answer["thread_id"]
             told.answers.setdefault(thread_id, {})[answer["answer_id"]] = answer["text"]
             try:
-                client.run("grades/record", {"answer_id": answer["answer_id"], "scores": {"correct": 1}}, quiet)
+                client.run(
+                    "grades/record",
+                    {"answer_id": answer["answer_id"], "scores": {"correct": 4, "supported": 4, "complete": 4}},
+                    quiet,
+                )
             except CrossroadsError:
                 return
             told.grades.add(answer["answer_id"])

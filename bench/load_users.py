@@ -16,6 +16,7 @@ QUESTIONS = (
     "What is 17 * 23?",
     "hello",
 )
+SCORES = {"correct": 4, "supported": 4, "complete": 4}
 
 
 class Person(HttpUser):
@@ -43,7 +44,12 @@ class Person(HttpUser):
 
     def grade(self, answer_id: str) -> None:
         """A grade; what the service acknowledged is written down and looked for at the end."""
-        body = {"answer_id": answer_id, "outcome": "graded", "scores": {"correct": 1}, "comment": "load"}
+        body = {
+            "answer_id": answer_id,
+            "outcome": "graded",
+            "scores": {"correct": 4, "supported": 4, "complete": 4},
+            "comment": "load",
+        }
         with self.client.post("/api/v1/grades", json=body, name="grade", catch_response=True) as response:
             if response.status_code != 201:
                 return response.failure(f"{response.status_code}: {response.text[:200]}")

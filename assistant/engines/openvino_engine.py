@@ -34,6 +34,8 @@ class OpenVinoEngine:
         """
         import openvino_genai as genai
 
+        import assistant.engines.openvino_ready  # noqa: F401 - before any thread meets its first array
+
         self._genai = genai
         scheduler = genai.SchedulerConfig()
         scheduler.cache_size = CACHE_GIB

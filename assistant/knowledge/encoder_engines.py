@@ -123,6 +123,8 @@ def _cache_file(core: Any, folder: Path, settings: Settings, options: dict[str, 
 
 def compiled_graph(core: Any, build: Callable[[], Any], options: dict[str, Any], file: Path) -> Any:
     """The compiled graph from the cache, else built and cached. A cache that cannot be used costs time only."""
+    import assistant.engines.openvino_ready  # noqa: F401 - two threads meet their first arrays at once below
+
     if file.is_file():
         try:
             return core.import_model(file.read_bytes(), "CPU", options)
