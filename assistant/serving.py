@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 _GRACE_SECONDS = 5
+_IDLE_SECONDS = (
+    75  # longer than clients and proxies keep an idle connection, so that none is closed as it is used again
+)
 
 
 def serve(settings: Settings, say: Say, on_ready: Callable[[str], None], *, page: bool = True) -> None:
@@ -122,6 +125,7 @@ def _server(application: Any) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_IDLE_SECONDS,
         server_header=False,
     )
     server = uvicorn.Server(config)

@@ -45,7 +45,7 @@ def keep(folder: Path) -> int:
         for item in samples
     ]
     lines = "".join(item.model_dump_json(exclude_defaults=True) + "\n" for item in slim)
-    (KEPT / SAMPLES).write_text(lines, encoding="utf-8")
+    (KEPT / SAMPLES).write_text(lines.replace(f"{ROOT}/", ""), encoding="utf-8")  # no path of the machine it ran on
     write_run(KEPT, record.model_copy(update={"machine": {"cores": record.machine.get("cores")}}))
     print(f"{len(slim)} samples in {KEPT.relative_to(ROOT)}")
     return 0

@@ -1,4 +1,4 @@
-"""OpenVINO's binding is made to meet numpy in one thread, before several do at once and wait for each other for ever."""
+"""The binding of OpenVINO meets numpy in one thread, before several do at once and wait for each other for ever."""
 
 from __future__ import annotations
 
