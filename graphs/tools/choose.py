@@ -39,6 +39,9 @@ COMPUTING = frozenset({"calculator", "convert_units", "add_to_date", "days_betwe
 BY_FORM = COMPUTING | MEMORY | {"fetch_page"}
 """Tools whose requests `exact` knows by their form, so that nearness need not be guessed."""
 
+SEARCHING = "search_documents"
+"""Never guessed from a message: questions are searched by the paths for documents, which also read, check and cite."""
+
 
 class Plan(Record):
     """What a message asks of the tools."""
@@ -58,7 +61,8 @@ def plan(message: str, earlier: Sequence[str], context: Context, *, forced: bool
         return _checked([wanted], context, said)
     if (fact := _remembered(message, context)) and "recall" in box:
         return Plan(calls=[box.call("recall", {"about": fact}, said)])
-    near = _near(message, [tool for tool in box if tool.name not in BY_FORM], context, 0.0 if forced else NEAR)
+    guessed = [tool for tool in box if tool.name not in BY_FORM and (forced or tool.name != SEARCHING)]
+    near = _near(message, guessed, context, 0.0 if forced else NEAR)
     if not near:
         return Plan()
     if calls_tools(context.chat):

@@ -14,6 +14,7 @@ from graphs.context import Context
 from graphs.links import as_data
 from graphs.tools.box import ACTS, ToolBox
 from graphs.tools.builtin import computing_tools, spelled
+from graphs.tools.choose import plan
 from graphs.tools.exact import exact
 from graphs.tools.fill import fill
 from tests.graphs.conftest import Scripted, WordReader
@@ -322,3 +323,15 @@ def test_what_a_small_model_makes_up_is_asked_for_instead(talk: Any, make_contex
     )
     assert answer.route.path == "clarify"
     assert "flavour" in answer.text
+
+
+def test_a_question_is_not_taken_for_a_call_of_the_search_tool(make_context: Make) -> None:
+    def search_documents(query: str) -> str:
+        """Search the documents for what helps with a question."""
+        return query
+
+    searching = ToolBox([StructuredTool.from_function(search_documents, metadata={ACTS: False})])
+    context = make_context(tools=searching)
+    message = "Search the documents for what helps with a question."
+    assert plan(message, [], context, forced=False).calls == []
+    assert [call.tool for call in plan(message, [], context, forced=True).calls] == ["search_documents"]
