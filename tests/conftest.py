@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import socket
@@ -80,6 +81,24 @@ def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
         patch.chdir(tmp_path_factory.mktemp("work"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loops_of_gradio() -> Iterator[None]:
+    """Gradio sets an event loop for every page it builds and drops it; kept and closed here, none is found unclosed."""
+    loops: list[asyncio.AbstractEventLoop] = []
+    set_event_loop = asyncio.set_event_loop
+
+    def kept(loop: asyncio.AbstractEventLoop | None) -> None:
+        loops.extend([loop] if loop else [])
+        set_event_loop(loop)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "set_event_loop", kept)
+        yield
+    for loop in loops:
+        if not loop.is_running():
+            loop.close()
 
 
 @pytest.fixture(autouse=True)
