@@ -3,12 +3,13 @@
     python bench/kill_ingest.py --kills 3 --documents 60 --longest 4 --embedding fake:words    a dry run
     python bench/kill_ingest.py                                                             100 kills, every document
 
-Each round starts `crossroads ingest` on the folder, writes down which documents it says are done, and kills it. Then a
-new process opens the home and, without mending by hand, looks for what was acknowledged since the kill before and for
-20 documents from earlier; after every tenth kill, the last one, and before it starts from nothing again, for every
-acknowledged document: listed once, its chunks in the store exactly as many as the catalogue says, its text resolving at
-the chunks' offsets, and (20 of them) found by a search narrowed to it. Exit 1 where one is missing, doubled or torn.
-After the last kill the ingest runs to its end, if `--finish` is given.
+Each round starts `crossroads ingest` on the folder, writes down which documents it says are done, and kills it; every
+`--server`th kill takes the embedded Weaviate and its keeper with it. Then a new process opens the home and, without
+mending by hand, looks for what was acknowledged since the kill before and for 20 documents from earlier; after every
+tenth kill, the last one, and before it starts from nothing again, for every acknowledged document: listed once, its
+chunks in the store exactly as many as the catalogue says, its text resolving at the chunks' offsets, and (20 of them)
+found by a search narrowed to it and, by a vector of its own, by the search for vectors. Exit 1 where one is missing,
+doubled or torn. After the last kill the ingest runs to its end, if `--finish` is given.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import gzip
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,13 +37,14 @@ def main() -> int:
     options = _options()
     chance = random.Random(options.seed)  # noqa: S311 - the moments of the kills can be repeated
     losses: list[str] = []
-    total = passes = 0
+    total = passes = servers = 0
     acknowledged: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="crossroads-kill-ingest-") as made:
         folder, home = Path(made) / "docs", Path(made) / "home"
         count = corpus(folder, options.documents)
         for number in range(options.kills):
             said = killed(home, folder, chance.uniform(0.2, options.longest), options)
+            servers += bool(options.server) and number % options.server == 0 and kill_server(home)
             fresh, acknowledged = said - acknowledged, acknowledged | said
             full = number % 10 == 9 or number == options.kills - 1 or len(acknowledged) == count
             earlier = chance.sample(sorted(acknowledged - fresh), min(20, len(acknowledged - fresh)))
@@ -57,7 +60,8 @@ def main() -> int:
         if options.finish:
             subprocess.run(command(home, folder, options), check=False, capture_output=True)
             losses += look(home, acknowledged, options)
-    report = {"kills": options.kills, "documents": count, "acknowledged": total, "begun_again": passes}
+    report = {"kills": options.kills, "servers_killed": servers, "documents": count}
+    report |= {"acknowledged": total, "begun_again": passes}
     print(json.dumps({**report, "losses": losses}, indent=1))
     return 1 if losses else 0
 
@@ -70,6 +74,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--store", default="weaviate", choices=["weaviate", "chroma", "faiss"])
     parser.add_argument("--embedding", default="", help="provider:model; fake:words is fast")
+    parser.add_argument("--server", type=int, default=3, metavar="N", help="every Nth kill ends the server too; 0: none")
     parser.add_argument("--finish", action="store_true")
     return parser.parse_args()
 
@@ -119,11 +124,23 @@ def killed(home: Path, folder: Path, seconds: float, options: argparse.Namespace
     return done
 
 
+def kill_server(home: Path) -> bool:
+    """Kill -9 the home's embedded Weaviate and the keeper that would end it in good order. Says whether one ran."""
+    try:
+        record = json.loads((home / "run" / "weaviate.json").read_text(encoding="utf-8"))
+        os.kill(record["keeper"], signal.SIGKILL)
+        os.kill(record["pid"], signal.SIGKILL)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
+
+
 LOOK = """
 import json, sys, time
 from assistant.cli.common import settings_for
 from assistant.knowledge.base import open_knowledge
 from assistant.knowledge.filters import Filters
+from assistant.knowledge.stores.hybrid import NOTHING
 from assistant.providers import embeddings
 from pathlib import Path
 
@@ -150,6 +167,10 @@ with open_knowledge(settings, embeddings(settings.models.embedding, settings)) a
         info = (listed.get(source) or [None])[0]
         if info and not knowledge.search(info.title or source, k=1, filters=Filters(document=info.document_id)):
             lost.append(f"{source}: not found by a search")
+        ids = info and sorted(knowledge.store.chunk_ids(info.collection, info.document_id))
+        for _, vector in knowledge.store.get(info.collection, ids[:1]).values() if ids else []:
+            if max(knowledge.store.near(info.collection, vector, 1, NOTHING).values(), default=0) < 0.999:
+                lost.append(f"{source}: not found by its own vector")
 print(json.dumps(lost))
 """
 
