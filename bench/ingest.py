@@ -112,6 +112,7 @@ class _Ours:
     def run(self, paths: list[Path], number: int) -> Taken:
         from assistant.knowledge.base import open_knowledge
 
+        self.embeddings.forget()  # else the second round would find the vectors of the first
         with open_knowledge(_settings(self.folder / f"ours-{number}", self.store), self.embeddings) as knowledge:
             began, used = time.perf_counter(), _processor()
             report = knowledge.ingest(paths)

@@ -74,7 +74,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--store", default="weaviate", choices=["weaviate", "chroma", "faiss"])
     parser.add_argument("--embedding", default="", help="provider:model; fake:words is fast")
-    parser.add_argument("--server", type=int, default=3, metavar="N", help="every Nth kill ends the server too; 0: none")
+    parser.add_argument(
+        "--server", type=int, default=3, metavar="N", help="every Nth kill ends the server too; 0: none"
+    )
     parser.add_argument("--finish", action="store_true")
     return parser.parse_args()
 

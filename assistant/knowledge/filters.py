@@ -68,11 +68,15 @@ def filters_from(values: dict[str, Any]) -> Filters:
 
 
 def date_of(info: DocumentInfo) -> date | None:
-    """The document's own date where it says one that can be read, else the day it was loaded."""
-    own = dict(getattr(info, "metadata", None) or {}).get("date", "")
-    for text in (str(own), info.added):
+    """The day the document says it was made or else changed, where one can be read; else the day it was loaded.
+
+    A year or a month alone stands for its first day.
+    """
+    known = info.metadata
+    for text in (known.get("created"), known.get("modified"), info.added):
         try:
-            return date.fromisoformat(text[:10])
+            year, month, day = [*str(text or "")[:10].split("-"), "01", "01"][:3]
+            return date(int(year), int(month), int(day))
         except ValueError:
             continue
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
@@ -11,6 +12,9 @@ from graphs.tools.box import ACTS
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
+
+_MARKER = re.compile(r" \[\d+\]")
+"""Marks of citations, which a tool's output cannot carry."""
 
 
 def knowledge_tools(assistant: Assistant) -> list[BaseTool]:
@@ -35,6 +39,6 @@ def knowledge_tools(assistant: Assistant) -> list[BaseTool]:
             found = KnowledgeTables(assistant.resources.knowledge.get(), collection).answer(question)
         except CrossroadsError as error:
             raise ToolException(str(error)) from None
-        return found.text if found else "No loaded table answers this."
+        return _MARKER.sub("", found.text) if found else "No loaded table answers this."
 
     return [StructuredTool.from_function(tool, metadata={ACTS: False}) for tool in (search_documents, query_tables)]

@@ -18,7 +18,7 @@ from graphs.links import as_data
 from graphs.nodes.common import elapsed, emit
 from graphs.state import ChatState
 from graphs.tools.box import Call
-from graphs.tools.choose import Plan, lacking, plan
+from graphs.tools.choose import TABLES, Plan, lacking, plan
 from graphs.unclear import meant, unclear
 
 SHOWN = 4000
@@ -36,7 +36,10 @@ def plan_tools(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
         return {"calls": [], "lacking": {}}
     made = _continued(state, context) or plan(state["question"], _said_before(state), context, forced=forced == "tools")
     notices = [*state["notices"], made.notice] if made.notice else state["notices"]
-    calls = [call.model_dump() for call in made.calls]
+    asked = made.calls
+    if context.tables is not None and all(call.tool == TABLES for call in asked):
+        asked = []  # `look_in_tables` comes next
+    calls = [call.model_dump() for call in asked]
     return {"calls": calls, "lacking": made.lacking, "notices": notices, "timing": elapsed(state, "route", since)}
 
 

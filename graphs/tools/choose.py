@@ -41,6 +41,8 @@ BY_FORM = COMPUTING | MEMORY | {"fetch_page"}
 
 SEARCHING = "search_documents"
 """Never guessed from a message: questions are searched by the paths for documents, which also read, check and cite."""
+TABLES = "query_tables"
+"""Never planned alone where the graph looks in tables itself: its own answer cites the rows, a tool's output cannot."""
 
 
 class Plan(Record):

@@ -44,6 +44,11 @@ def test_tables_answer_as_a_tool_that_only_reads(
     assert not acts(tool)
 
 
+def test_marks_of_citations_do_not_leave_with_the_words_of_a_tool(tool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tables, "answers", "2 of 3 rows:\n\n- id: 1; box[3] [1]\n- id: 2 [2]")
+    assert tool.invoke({"question": "Which?"}) == "2 of 3 rows:\n\n- id: 1; box[3]\n- id: 2"
+
+
 def test_a_table_that_cannot_be_read_is_the_tools_failure(tool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tables, "answers", StoreError("The store is gone.", "Start it."))
     with pytest.raises(ToolException, match="gone"):

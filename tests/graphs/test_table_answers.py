@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core.tools import StructuredTool
 
 from graphs.answer import Citation, TableAnswer
 from graphs.context import Context
 from graphs.errors import DocumentError
+from graphs.tools.box import ToolBox
 
 Make = Callable[..., Context]
 ROW = Citation(
@@ -49,6 +51,20 @@ def test_what_a_table_lacks_is_an_abstention(talk: Any, make_context: Make) -> N
     answer = talk.ask(context, "What is the average weight in orders.csv?")
     assert answer.abstained
     assert answer.text.startswith("I don't know")
+
+
+@pytest.mark.parametrize("path", ["auto", "tools"])
+def test_the_tool_for_tables_does_not_take_a_question_from_the_answer_that_cites(
+    talk: Any, make_context: Make, path: str
+) -> None:
+    def query_tables(question: str) -> str:
+        """Work out a sum on the rows of the loaded orders."""
+        raise AssertionError(question)
+
+    context = make_context("A model's guess.", tools=ToolBox([StructuredTool.from_function(query_tables)]))
+    context.tables = Tables(COUNTED)
+    answer = talk.ask(context, "Work out a sum on the rows of the loaded orders", path)
+    assert (answer.text, answer.citations) == (COUNTED.text, [ROW])
 
 
 @pytest.mark.parametrize("path", ["zero_shot", "few_shot"])

@@ -64,17 +64,26 @@ def _form(assistant: Assistant, asked: str, collection: str) -> str:
 
 
 def _search(assistant: Assistant, asked: str, collection: str) -> str:
-    hits = assistant.knowledge.search(asked, collection, _HITS)
-    if not hits:
+    """What is found, collection by collection: a search never mixes two, and its scores compare its own hits only."""
+    names = [collection] if collection else list(assistant.knowledge.stats().collections)
+    found = {name: assistant.knowledge.search(asked, name, _HITS) for name in names}
+    tables = "".join(_hits(assistant, name, hits) for name, hits in found.items() if hits)
+    if not tables:
         return f'<p role="status">Nothing was found for “{safe(asked)}”.</p>'
-    rows = "".join(_hit(hit, place) for hit, place in zip(hits, assistant.knowledge.places(hits), strict=True))
     return (
         f"<h2>Found for “{safe(asked)}”</h2>"
         "<p class=faint>The score decides the order. It is made of two halves: how near the passage is in meaning "
         "(the cosine of the vectors, 1 at most) and how well its words fit (BM25).</p>"
-        '<div class="table-wrap"><table id="kb-hits"><thead><tr><th scope=col class=num>Score<th scope=col class=num>'
+        f'<div id="kb-hits">{tables}</div><p><a href="./?tab=knowledge" data-open>Back to the documents</a></p>'
+    )
+
+
+def _hits(assistant: Assistant, name: str, hits: Sequence[Hit]) -> str:
+    rows = "".join(_hit(hit, place) for hit, place in zip(hits, assistant.knowledge.places(hits), strict=True))
+    return (
+        f'<div class="table-wrap"><table><caption>In the collection {safe(name)}</caption>'
+        "<thead><tr><th scope=col class=num>Score<th scope=col class=num>"
         f"Meaning<th scope=col class=num>Words<th scope=col>Passage</tr></thead><tbody>{rows}</tbody></table></div>"
-        '<p><a href="./?tab=knowledge" data-open>Back to the documents</a></p>'
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,22 @@ def test_a_document_fits_its_filter(wanted: dict[str, str]) -> None:
     other = info(document_id="d2", source="/x/b.md", media_type="text/markdown", title="Notes", added="2025-01-01")
 
     assert Filters(**wanted).where([info(), other]).documents == {"d1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        ({"created": "2019-05-04T10:00:00", "modified": "2020-01-01"}, "2019-05-04"),
+        ({"created": "some time", "modified": "2020-02"}, "2020-02-01"),
+        ({"created": "2001"}, "2001-01-01"),
+        ({}, "2026-03-05"),
+    ],
+    ids=str,
+)
+def test_a_document_is_of_the_day_it_names(said: dict[str, str], day: str) -> None:
+    one = replace(info(), metadata=said)
+
+    assert Filters(after=day, before=day).where([one]).documents == {"d1"}
 
 
 def test_no_document_may_fit() -> None:

@@ -86,6 +86,19 @@ def test_a_search_shows_the_scores_of_both_halves(client: TestClient) -> None:
     assert "guide.md" in html
 
 
+def test_a_search_in_all_collections_shows_each_by_itself(
+    client: TestClient, shelf: KnowledgeBase, tmp_path: Path
+) -> None:
+    (tmp_path / "other.md").write_text("The warranty of pumps lasts 12 months.")
+    shelf.ingest([tmp_path / "other.md"], "pumps")
+    documents, pumps = area(client, q="How long does the warranty last?").split("In the collection ")[1:]
+    assert documents.startswith("documents")
+    assert "guide.md" in documents
+    assert "12 months" not in documents
+    assert pumps.startswith("pumps")
+    assert "12 months" in pumps
+
+
 def test_a_search_narrowed_to_another_collection_finds_nothing(client: TestClient) -> None:
     assert "Nothing was found" in area(client, q="warranty", collection="other")
 
