@@ -60,12 +60,19 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number and object of every line that is not blank. Raises `UsageError` where a line is no JSON object."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        lines = data.decode("utf-8").split("\n")  # not splitlines: U+2028 and others may stand inside a string
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError) as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error}.", "Name a file of JSON Lines in UTF-8.") from None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(data.split(b"\n"), start=1):  # not splitlines: U+2028 may stand inside a string
         if line.strip():
-            yield number, _object(line, path, number)
+            yield number, _object(_decoded(line, path, number), path, number)
+
+
+def _decoded(line: bytes, path: Path, number: int) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        said = f"{path}, line {number} is not UTF-8: {error.reason} at byte {error.start}."
+        raise UsageError(said, "Save the file as UTF-8, or take that line out.") from None
 
 
 def _object(line: str, path: Path, number: int) -> dict[str, Any]:

@@ -107,6 +107,14 @@ def refuse_weights(folder: Path, *, whole: bool, bytes_each: int = 4, adapters: 
     raise ModelError(f"{said}.", cure)
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: torch has a class of its own for a GPU's memory alone."""
+    import torch
+
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or any(s in str(error).lower() for s in ("out of memory", "can't allocate memory"))
+
+
 class MemoryWatch:
     """The most memory this process took while it was watched, in bytes: of the GPU where one trains."""
 
@@ -145,9 +153,8 @@ def probe(trainer: Any, folder: Path, batches: int = 2) -> Estimate:
     `trainer` is transformers' own, ready to train; `folder` is where its checkpoints will lie.
     """
     seconds, watch, tokens = _passes(trainer, batches)
-    each = seconds * trainer.args.gradient_accumulation_steps
     adapter = hasattr(trainer.model, "peft_config")
-    return scaled(trainer.model, folder, _steps(trainer), each, watch, tokens / max(seconds, 1e-9), adapter=adapter)
+    return scaled(trainer.model, folder, _steps(trainer), seconds, watch, tokens / max(seconds, 1e-9), adapter=adapter)
 
 
 def scaled(
@@ -196,7 +203,7 @@ def refuse(
 
 
 def _passes(trainer: Any, batches: int) -> tuple[float, MemoryWatch, int]:
-    """Seconds of one pass forward and back, what memory it took, and how many tokens it saw."""
+    """Seconds of one step, what memory its passes forward and back took, and how many tokens it sees."""
     import torch
 
     state = torch.get_rng_state()
@@ -204,6 +211,10 @@ def _passes(trainer: Any, batches: int) -> tuple[float, MemoryWatch, int]:
     model.train()
     model.to(trainer.args.device)
     trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps  # as its own loop does
+    writes = hasattr(
+        trainer, "_buffered_inputs"
+    )  # the answers of a whole step, which GRPO, RLOO and distillation write
+    passes = int(trainer.args.gradient_accumulation_steps)
     durations, tokens = [], 0
     loader = iter(trainer.get_train_dataloader())
     with MemoryWatch() as watch:
@@ -213,17 +224,24 @@ def _passes(trainer: Any, batches: int) -> tuple[float, MemoryWatch, int]:
                 break
             began = time.perf_counter()
             inputs = trainer._prepare_inputs(inputs)
+            prepared = time.perf_counter()
             with trainer.compute_loss_context_manager():
                 loss = trainer.compute_loss(model, inputs)
             loss.backward()
-            durations.append(time.perf_counter() - began)
-            ids = inputs.get("input_ids") if hasattr(inputs, "get") else None
-            tokens = int(ids.numel()) if ids is not None else tokens
+            before, within = prepared - began, time.perf_counter() - prepared
+            durations.append(before + passes * within if writes else passes * (before + within))
+            tokens = passes * _tokens(inputs) or tokens
     model.zero_grad(set_to_none=True)
-    if hasattr(trainer, "_buffered_inputs"):
-        trainer._buffered_inputs = None  # answers GRPO and RLOO wrote for the probe
+    if writes:
+        trainer._buffered_inputs = None  # answers written for the probe
     torch.set_rng_state(state)
     return min(durations, default=0.0), watch, tokens
+
+
+def _tokens(inputs: Any) -> int:
+    """Tokens of one pass, where the trainer's batches name them."""
+    named = [inputs[name] for name in ("input_ids", "prompt_ids", "completion_ids") if name in inputs]
+    return sum(int(ids.numel()) for ids in named)
 
 
 def _steps(trainer: Any) -> int:

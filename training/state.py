@@ -83,3 +83,12 @@ def _is_json(value: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def weight_groups(model: Any, decay: float) -> list[dict[str, Any]]:
+    """A model's trained weights for AdamW, decaying matrices only."""
+    trained = [value for value in model.parameters() if value.requires_grad]
+    return [
+        {"params": [value for value in trained if value.dim() > 1], "weight_decay": decay},
+        {"params": [value for value in trained if value.dim() <= 1], "weight_decay": 0.0},
+    ]

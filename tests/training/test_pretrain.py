@@ -9,6 +9,7 @@ import os
 import random
 import socket
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -194,15 +195,43 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     assert (run.checkpoints / "step-4" / "model.safetensors").is_file()
 
 
-def test_memory_that_runs_out_halves_the_pass(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gradient_that_is_no_number_is_not_stepped_on(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = PretrainRecipe(**tiny)
+    gradients = Loop._gradients
+
+    def broken(self: Loop) -> float:
+        loss = gradients(self)
+        if self.step == 5:
+            next(self.bare.parameters()).grad.fill_(math.nan)
+        return loss
+
+    monkeypatch.setattr(Loop, "_gradients", broken)
+    with Run(recipe) as run, pytest.raises(TrainingError, match=r"gradient's norm is nan at step 6.*step-4"):
+        run_pretrain(recipe, run)
+
+
+def no_memory_of_a_gpu() -> BaseException:
+    """What torch says of a GPU."""
     import torch
 
+    return torch.OutOfMemoryError("CUDA out of memory")
+
+
+def no_memory_of_a_processor() -> BaseException:
+    """What torch says of main memory."""
+    return RuntimeError("[enforce fail at alloc_cpu.cpp:116] DefaultCPUAllocator: can't allocate memory")
+
+
+@pytest.mark.parametrize("error", [no_memory_of_a_gpu, no_memory_of_a_processor])
+def test_memory_that_runs_out_halves_the_pass(
+    error: Callable[[], BaseException], tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = PretrainRecipe(**{**tiny, "steps": 2, "checkpoint_every": 1})
     gradients = Loop._gradients
 
     def tight(self: Loop) -> float:
         if self.micro > 4:
-            raise torch.OutOfMemoryError
+            raise error()
         return gradients(self)
 
     monkeypatch.setattr(Loop, "_gradients", tight)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from eval.squad import Judged
-from graphs.errors import Cancelled, SettingsError
+from graphs.errors import Cancelled, SettingsError, TrainingError
 from tests.training.tiny import ended, forked
 from training.reader.data import Row
 from training.reader.reading import Found
@@ -106,7 +106,13 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReaderRecipe:
             for n in range(24):
                 context = " ".join(f"w{(n + place) % 60}" for place in range(20))
                 impossible = file == "qa_unanswerable_derived" or (file.startswith("squad") and n % 2 == 1)
-                row = {"question": f"who is w{n} {n}", "context": context, "title": "t", "is_impossible": impossible}
+                asked = "when" if file == "squad_dev" else "who"
+                row = {
+                    "question": f"{asked} is w{n} {n}",
+                    "context": context,
+                    "title": "t",
+                    "is_impossible": impossible,
+                }
                 row |= {"answers": [] if impossible else [context.split()[3]], "answer_in_context": True}
                 lines.write(json.dumps(row) + "\n")
     monkeypatch.setenv("CROSSROADS_DATA", str(data))
@@ -149,6 +155,54 @@ def test_a_run_killed_and_continued_ends_where_a_whole_run_does(
     assert record["steps"] == 12
     one, other = _weights(whole), _weights(parts)
     assert all(torch.equal(one[name], other[name]) for name in one)  # type: ignore[arg-type]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(
+    tiny: ReaderRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from training.reader import train as module
+
+    plain, step = module.losses, module._Run._step
+    spoil = False
+
+    def losses(*given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        span, judged = plain(*given)
+        return (span * float("nan") if spoil else span), judged
+
+    def spoiling(self: Any, batch: Any) -> None:
+        nonlocal spoil
+        spoil = self.progress.step == 5
+        step(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "losses", losses)
+        patch.setattr(module._Run, "_step", spoiling)
+        with pytest.raises(TrainingError, match=r"step 6 is no number.*checkpoint\.safetensors, is kept"):
+            module.train_reader(tiny, lambda _: None)
+    assert all(torch.isfinite(value).all() for value in _weights(tiny).values())  # type: ignore[call-overload]
+    said: list[str] = []
+    assert module.train_reader(tiny, said.append)["steps"] == 12
+    assert "continuing at step 4" in said
+
+
+def test_memory_that_runs_out_cuts_the_batch_into_smaller_passes(
+    tiny: ReaderRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.reader import train as module
+
+    plain = module.losses
+
+    def greedy(network: Any, part: Any) -> Any:
+        if len(part) > 3:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return plain(network, part)
+
+    monkeypatch.setattr(module, "losses", greedy)
+    said: list[str] = []
+    assert module.train_reader(tiny.model_copy(update={"steps": 2}), said.append)["steps"] == 2
+    assert any("passes to a batch" in line for line in said)
 
 
 def test_it_says_what_it_will_take_and_a_request_to_stop_is_heard(tiny: ReaderRecipe) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.training.tiny import kill, walks_on_after_a_kill, write_rows
+from graphs.errors import SettingsError
+from tests.training.tiny import ends_where_the_loss_is_no_number, kill, losses, walks_on_after_a_kill, write_rows
+from training.recipe import Recipe
 from training.stages import load_recipe, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -71,14 +73,61 @@ def test_pretraining_runs(name: str, kind: str, texts: Path, tokenizers: dict[st
     assert learnt["perplexity"] < 0.8 * learnt["perplexity_before"]
 
 
+@pytest.mark.parametrize(("name", "kind"), [("pretrain-tiny-gpt", "bpe"), ("pretrain-tiny-bert", "wordpiece")])
+def test_pretraining_ends_where_the_loss_is_no_number(
+    name: str, kind: str, texts: Path, tokenizers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"data": [str(texts)], "out": str(tmp_path / "run"), "tokenizer": str(tokenizers[kind])}
+    ends_where_the_loss_is_no_number(load_recipe(name, {**SMALL, **places}), monkeypatch)
+
+
 @pytest.mark.parametrize("method", ["logits", "on_policy"])
 def test_distillation_runs(method: str, texts: Path, tiny: Path, tmp_path: Path) -> None:
+    recipe = taught(method, texts, tiny, tmp_path)
+    events: list[dict[str, Any]] = []
+    assert train(recipe, listeners=[events.append]).version.parent == str(tiny)
+    estimate = next(event for event in events if event["event"] == "estimate")
+    assert min(estimate["seconds"], estimate["memory"], estimate["disk"]) > 0
+    walks_on_after_a_kill(recipe)
+
+
+@pytest.mark.parametrize("method", ["logits", "on_policy"])
+def test_distillation_ends_where_the_loss_is_no_number(
+    method: str, texts: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_where_the_loss_is_no_number(taught(method, texts, tiny, tmp_path), monkeypatch)
+
+
+def test_on_policy_distillation_goes_on_with_half_the_batch_where_memory_runs_out(
+    texts: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trl
+
+    plain = trl.DistillationTrainer.compute_loss
+
+    def greedy(self: Any, model: Any, inputs: Any, *given: Any, **named: Any) -> Any:
+        if len(inputs["prompt_ids"]) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return plain(self, model, inputs, *given, **named)
+
+    monkeypatch.setattr(trl.DistillationTrainer, "compute_loss", greedy)
+    said: list[str] = []
+    recipe = taught("on_policy", texts, tiny, tmp_path)
+    train(recipe, listeners=[lambda event: said.append(str(event.get("text")))])
+    assert any("batch 2, accumulation 2" in text for text in said)
+    assert list(losses(recipe.folder)) == [1, 2, 3, 4]
+
+
+def test_patience_without_held_out_text_is_refused(texts: Path, tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="patience"):
+        taught("on_policy", texts, tiny, tmp_path, patience=2)
+
+
+def taught(method: str, texts: Path, tiny: Path, folder: Path, **keys: Any) -> Recipe:
+    """The recipe of distillation, cut to four steps on tiny models."""
     data = texts
     if method == "on_policy":
-        data = write_rows(tmp_path / "prompts.jsonl", [{"text": f"red {number}"} for number in range(40)])
-    places = {"data": [str(data)], "out": str(tmp_path / "run"), "teacher": str(tiny), "tokenizer": ""}
-    recipe = load_recipe(
-        "distil", {**SMALL, "kv_heads": 0, "accumulate": 1, "answer_tokens": 3, "method": method, **places}
-    )
-    assert train(recipe).version.parent == str(tiny)
-    walks_on_after_a_kill(recipe)
+        data = write_rows(folder / "prompts.jsonl", [{"text": f"red {number}"} for number in range(40)])
+    places = {"data": [str(data)], "out": str(folder / "run"), "teacher": str(tiny), "tokenizer": ""}
+    small = {**SMALL, "kv_heads": 0, "accumulate": 1, "answer_tokens": 3, "method": method}
+    return load_recipe("distil", {**small, **places, **keys})

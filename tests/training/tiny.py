@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from graphs.errors import CrossroadsError
 from tests.assistant.tiny_models import byte_tokenizer
 from training.recipe import Recipe
 from training.run import Run, read_events
@@ -132,3 +134,61 @@ def walks_on_after_a_kill(recipe: Recipe, started: Callable[[Run], object] = lam
     whole = losses(recipe.folder)
     assert list(whole) == [1, 2, 3, 4]
     assert losses(cut.folder) == pytest.approx(whole, rel=1e-3, abs=1e-5)
+
+
+def ends_where_the_loss_is_no_number(
+    recipe: Recipe, patch: pytest.MonkeyPatch, started: Callable[[Run], object] = lambda _: None
+) -> None:
+    """A run of four steps with a checkpoint after the second, whose third loss overflows, ends; its checkpoint is
+    named, holds numbers alone, and the run goes on from it."""
+    with patch.context() as fault:
+        _overflow(fault, 3)
+        with pytest.raises(CrossroadsError, match=r"(?s)nan.*step[ -]2"):
+            train(recipe, started=started)
+    assert [path.name for path in (recipe.folder / "checkpoints").iterdir()] == ["step-2"]
+    assert not (recipe.folder / "version.json").exists()
+    assert all(map(math.isfinite, _numbers(recipe.folder / "checkpoints" / "step-2")))
+    train(recipe, resume=True, started=started)
+    found = losses(recipe.folder)
+    assert list(found) == [1, 2, 3, 4]
+    assert all(map(math.isfinite, found.values()))
+
+
+def _overflow(patch: pytest.MonkeyPatch, step: int) -> None:
+    """Let the loss of one step be no number, in transformers' trainers and in our own loop."""
+    from transformers import Trainer
+
+    from training.pretrain.loop import Loop
+
+    trained, passed = Trainer.training_step, Loop._pass
+
+    def spoilt(loss_of: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given, **named: loss_of(*given, **named) * math.nan
+
+    def in_trainer(self: Any, *given: Any, **named: Any) -> Any:
+        plain = self.compute_loss
+        self.compute_loss = spoilt(plain) if self.state.global_step == step - 1 else plain
+        try:
+            return trained(self, *given, **named)
+        finally:
+            self.compute_loss = plain
+
+    def in_loop(self: Loop, number: int) -> Any:
+        plain = self.loss_of
+        self.loss_of = spoilt(plain) if self.step == step - 1 else plain
+        try:
+            return passed(self, number)
+        finally:
+            self.loss_of = plain
+
+    patch.setattr(Trainer, "training_step", in_trainer)
+    patch.setattr(Loop, "_pass", in_loop)
+
+
+def _numbers(folder: Path) -> Iterable[float]:
+    """The sum of each tensor of a checkpoint's weights: no number where one of them is none."""
+    from safetensors.torch import load_file
+
+    files = [path for path in folder.rglob("*.safetensors") if path.name != "state.safetensors"]
+    assert files
+    return [float(tensor.double().sum()) for path in files for tensor in load_file(str(path)).values()]

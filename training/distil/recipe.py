@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from training.pretrain.recipe import PretrainRecipe
 
@@ -25,3 +25,9 @@ class DistilRecipe(PretrainRecipe):
     """The teacher's share of the loss; the rest is the text itself."""
     answer_tokens: int = Field(default=64, ge=1)
     """Of what the student writes, on-policy."""
+
+    @model_validator(mode="after")
+    def _patience_needs_held_out_text(self) -> DistilRecipe:
+        if self.method == "on_policy" and self.patience:
+            raise ValueError("patience goes by held-out text, which method=on_policy has none of")
+        return self

@@ -7,13 +7,14 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval.sample import read_rows
+from graphs.errors import UsageError
 from graphs.words import STOP_WORDS, sentence_spans, stem
 from training.grounding.features import Rarity
-from training.reader.data import read_jsonl
 
 _LOWER = re.compile(r"\b[a-z]+(?:['’][a-z]+)*\b")
 _NUMBER = re.compile(r"\b\d+\b")
@@ -41,15 +42,25 @@ def load_claims(folder: Path, rows: dict[str, int], seed: int) -> list[Claim]:
     draw = random.Random(seed)  # noqa: S311 - a sample, no secret
     claims: list[Claim] = []
     for name, most in rows.items():
-        found = [
-            Claim(
-                record["response"].strip(), record["source"], str(record["label"]) == "0", record.get("dataset", name)
-            )
-            for record in read_jsonl(folder / f"{name}.jsonl.gz")
-            if record["source"].strip() and record["response"].strip()
-        ]
+        found = list(_claims(folder / f"{name}.jsonl.gz", name))
         claims += draw.sample(found, min(most, len(found)))
     return claims
+
+
+def _claims(path: Path, name: str) -> Iterator[Claim]:
+    """The labelled responses of a file. Raises `UsageError` naming the line at fault, or where it holds none."""
+    number = 0
+    for number, record in read_rows(path):
+        lacks = [column for column in ("response", "source", "label") if column not in record]
+        if lacks:
+            cure = "Write rows with response, source and label (0 where the source supports it)."
+            raise UsageError(f"{path}, line {number} has no column {lacks[0]!r}.", cure)
+        if record["source"].strip() and record["response"].strip():
+            yield Claim(
+                record["response"].strip(), record["source"], str(record["label"]) == "0", record.get("dataset", name)
+            )
+    if not number:
+        raise UsageError(f"{str(path)!r} has no rows.", "Write one JSON object a line with response, source, label.")
 
 
 def make_swaps(passages: list[str], count: int, seed: int) -> list[Claim]:

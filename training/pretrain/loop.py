@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,10 +21,11 @@ from training.pretrain.devices import on_processor
 from training.pretrain.objectives import Ids, batch_of
 from training.pretrain.recipe import PretrainRecipe
 from training.pretrain.schedule import share
-from training.probe import Estimate, MemoryWatch, refuse, scaled
+from training.probe import Estimate, MemoryWatch, out_of_memory, refuse, scaled
 from training.run import Run
-from training.state import load_state, save_state
+from training.state import load_state, save_state, weight_groups
 
+Result = TypeVar("Result")
 LossOf = Callable[[Any, dict[str, Any]], Any]
 """Model and batch (tensors on its device) → the mean loss to step on."""
 
@@ -59,7 +60,7 @@ class Loop:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         self.micro, self.accumulate = recipe.batch, recipe.accumulate
         optimizer = torch.optim.AdamW(
-            _groups(model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, recipe.beta2)
+            weight_groups(model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, recipe.beta2)
         )
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.step = 0
@@ -123,14 +124,7 @@ class Loop:
         return scaled(self.bare, self.run.folder, self.recipe.steps - self.step, each, watch, speed)
 
     def _say_and_refuse(self) -> None:
-        import torch
-
-        while True:
-            try:
-                estimate = self.foresee()
-                break
-            except torch.OutOfMemoryError:
-                self._halve()
+        estimate = self._within_memory(self.foresee)
         self.run.log("estimate", **estimate.as_json(), text=estimate.words)
         less = "context, hidden or layers lower, or gradient_checkpointing=true"
         refuse(estimate, self.micro, self.accumulate, key="accumulate", less=less)
@@ -207,26 +201,34 @@ class Loop:
 
     def _one_step(self) -> tuple[float, float]:
         """Gradients of all passes, clipped, applied; mean loss and norm. Halves the pass where memory ran out."""
-        import torch
-
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * share(self.step, self.recipe)
-        while True:
-            try:
-                loss = self._gradients()
-                break
-            except torch.OutOfMemoryError:
-                self._halve()
-        if not math.isfinite(loss):
-            kept = self.run.kept_checkpoint()
-            cure = "Lower learning_rate or clip, or raise warmup_steps, in a new run; --resume goes back to it."
-            raise TrainingError(
-                f"The loss is {loss} at step {self.step + 1}; the last good checkpoint is {kept}.", cure
-            )
+        loss = self._within_memory(self._gradients)
+        self._refuse_no_number("loss", loss)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        if self.recipe.precision != "fp16":  # whose scaler leaves such a step out and goes on with a smaller scale
+            self._refuse_no_number("gradient's norm", float(norm))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return round(loss, 6), round(float(norm), 5)
+
+    def _refuse_no_number(self, what: str, value: float) -> None:
+        """Before a step ruins the weights: raise `TrainingError` that names the checkpoint that is kept."""
+        if math.isfinite(value):
+            return
+        kept = self.run.kept_checkpoint()
+        cure = "Lower learning_rate or clip, or raise warmup_steps, in a new run; --resume goes back to it."
+        raise TrainingError(f"The {what} is {value} at step {self.step + 1}; the last good checkpoint is {kept}.", cure)
+
+    def _within_memory(self, work: Callable[[], Result]) -> Result:
+        """Do some work, each time memory runs out with passes of half the size."""
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                self._halve()
 
     def _gradients(self) -> float:
         import torch
@@ -289,12 +291,3 @@ class Loop:
         for prompt in self.recipe.prompts if self.recipe.sample_tokens else ():
             text = sample(self.bare, self.tokenizer, prompt, self.recipe, self.accelerator.device)
             self.run.log("sample", step=self.step, text=text)
-
-
-def _groups(model: Any, decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices only."""
-    trained = [value for value in model.parameters() if value.requires_grad]
-    return [
-        {"params": [value for value in trained if value.dim() > 1], "weight_decay": decay},
-        {"params": [value for value in trained if value.dim() <= 1], "weight_decay": 0.0},
-    ]

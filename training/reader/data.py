@@ -5,9 +5,7 @@ Everything is a pure function of recipe and pass number, so a resumed run sees t
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import os
 import random
 from collections import Counter
@@ -18,6 +16,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from eval.sample import read_rows
 from eval.squad import normalise
 from graphs.errors import SettingsError
 from graphs.words import coverage
@@ -67,9 +66,8 @@ def data_folder() -> Path:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The records of a gzipped JSON Lines file."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    """The records of a gzipped JSON Lines file. Raises `UsageError` naming the line that is none."""
+    return [row for _, row in read_rows(path)]
 
 
 def data_sha256(folder: Path) -> dict[str, str]:

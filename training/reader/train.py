@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -13,12 +14,14 @@ from typing import Any
 
 import torch
 
-from graphs.errors import NotFoundError
-from training.probe import MemoryWatch, refuse, scaled
+from graphs.errors import ModelError, NotFoundError, TrainingError
+from training.probe import MemoryWatch, out_of_memory, refuse, scaled
+from training.reader.checks import check_rows
 from training.reader.data import Mixture, Window, data_folder, data_sha256
 from training.reader.model import ReaderNetwork, losses
 from training.reader.recipe import ReaderRecipe
 from training.run import Run
+from training.state import weight_groups
 
 
 @dataclass
@@ -39,21 +42,25 @@ class Progress:
     examples: int = 0
     working: float = 0.0
     """Seconds spent in steps."""
+    cuts: int = 1
+    """Into so many parts each worker's share of a batch is cut; more where memory ran out."""
 
 
 def train_reader(recipe: ReaderRecipe, report: Callable[[str], None] = print, run: Run | None = None) -> dict[str, Any]:
     """Train or continue a run; leaves `checkpoint.safetensors` and `run.json` in `recipe.out` and returns the record.
 
     Interrupted, the next call continues from the last checkpoint with the same order of the data. `run` is told of the
-    losses and may ask to stop. Raises `ModelError` before the first step where the run cannot fit, `Cancelled` where it
-    was stopped.
+    losses and may ask to stop. Raises `ModelError` before the first step where the run cannot fit, `TrainingError`
+    where the loss is no number (the last checkpoint is kept), `Cancelled` where it was stopped.
     """
     torch.manual_seed(recipe.seed)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     folder = data_folder()
+    check_rows(folder)
     recipe.out.mkdir(parents=True, exist_ok=True)
-    going = _Run(recipe, ReaderNetwork(recipe.base, recipe.dropout), Mixture(recipe, folder), report, run)
+    mixture = Mixture(recipe, folder)
+    going = _Run(recipe, ReaderNetwork(recipe.base, recipe.dropout), mixture, report, run)
     going.resume()
     going.loop()
     record = {**going.record(), "data_sha256": data_sha256(folder), "recipe": recipe.model_dump(mode="json")}
@@ -73,7 +80,9 @@ class _Run:
         run: Run | None = None,
     ) -> None:
         self.recipe, self.network, self.mixture, self.report, self.run = recipe, network, mixture, report, run
-        self.optimizer = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            weight_groups(network, recipe.weight_decay), lr=recipe.learning_rate, fused=True
+        )
         self.progress = Progress(began=time.time())
         if recipe.precision == "bf16":  # the fused attention's backward is slow in bf16 on processors
             network.encoder.set_attn_implementation("eager")
@@ -119,7 +128,8 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * self._share()
         span, judged = self._gradients(batch)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self._refuse_no_number(span, judged, float(norm))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.time() - began
@@ -128,11 +138,20 @@ class _Run:
         self.progress.examples += len(batch)
         self.progress.working += seconds
 
+    def _refuse_no_number(self, *figures: float) -> None:
+        """Before a step ruins the weights: raise `TrainingError` that names the checkpoint that is kept."""
+        if all(map(math.isfinite, figures)):
+            return
+        path = self.recipe.out / "checkpoint.safetensors"
+        kept = f"the last good checkpoint, {path}, is kept" if path.is_file() else "no checkpoint was written yet"
+        cure = "Lower learning_rate or raise warmup_steps in a new run; --resume goes back to the checkpoint."
+        raise TrainingError(f"The loss of step {self.progress.step + 1} is no number: {kept}.", cure)
+
     def _gradients(self, batch: Sequence[Window]) -> tuple[float, float]:
         """Leave the batch's gradients in the parameters; returns its two losses.
 
         Each worker takes a part of the batch: on a busy machine threads that meet once a step lose less than threads
-        that meet in every matrix product.
+        that meet in every matrix product. Where memory runs out the parts get smaller.
         """
         parameters = [value for value in self.network.parameters() if value.requires_grad]
 
@@ -145,11 +164,25 @@ class _Run:
                 torch.autograd.grad(span + self.recipe.answerability_weight * judged, parameters),
             )
 
-        parts = [batch[first :: self.recipe.workers] for first in range(min(self.recipe.workers, len(batch)))]
-        found = list(self.workers.map(one, parts))
+        while True:
+            count = min(self.recipe.workers * self.progress.cuts, len(batch))
+            try:
+                found = list(self.workers.map(one, [batch[first::count] for first in range(count)]))
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                self._halve(count == len(batch))
         for place, parameter in enumerate(parameters):
             parameter.grad = sum((grads[place] for _, _, grads in found[1:]), found[0][2][place]) / len(found)
         return sum(span for span, _, _ in found) / len(found), sum(judged for _, judged, _ in found) / len(found)
+
+    def _halve(self, alone: bool) -> None:
+        """Twice as many passes of half the size. Raises `ModelError` where each row is a pass already."""
+        if alone:
+            raise ModelError("A pass of one row does not fit the memory.", "Set max_tokens lower.")
+        self.progress.cuts *= 2
+        self.report(f"out of memory: now {self.progress.cuts} passes to a batch")
 
     def _share(self) -> float:
         """Share of the full rate for this step: warm-up, flat, then a straight fall that ends with the run."""
@@ -225,7 +258,7 @@ class _Run:
             return self._start()
         with safe_open(str(path), "pt") as found:
             saved = json.loads(found.metadata()["progress"])
-            self.progress = Progress(**{name: saved[name] for name in vars(self.progress)})
+            self.progress = Progress(**{name: saved[name] for name in vars(self.progress) if name in saved})
             names = set(found.keys())
             state = {name[7:]: found.get_tensor(name) for name in names if name.startswith("weight/")}
             self.network.load_state_dict(state, strict=False)
@@ -275,12 +308,3 @@ def _saved_weights(start: Path) -> dict[str, torch.Tensor]:
     if not shards:
         raise NotFoundError(f"{str(start)!r} holds no reader to start from.", "Name the folder of a finished run.")
     return {name: value.float() for shard in shards for name, value in load_file(str(shard)).items()}
-
-
-def _groups(network: ReaderNetwork, decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices only, as BERT has it."""
-    trained = [value for value in network.parameters() if value.requires_grad]
-    return [
-        {"params": [value for value in trained if value.dim() > 1], "weight_decay": decay},
-        {"params": [value for value in trained if value.dim() <= 1], "weight_decay": 0.0},
-    ]

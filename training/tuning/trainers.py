@@ -6,10 +6,10 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from graphs.errors import Cancelled, ModelError
-from training.probe import probe, refuse
+from training.probe import out_of_memory, probe, refuse
 from training.run import Run
 from training.state import load_random, load_state, save_state
 from training.tuning.causal import calm, in_bf16, on_gpu
@@ -17,6 +17,19 @@ from training.tuning.recipe import TuningRecipe
 
 Make = Callable[[int, int], Any]
 """Builds the trainer for a batch and an accumulation."""
+_LESS = "max_length lower, gradient_checkpointing=true or adapter=lora"
+
+
+class Stepped(Protocol):
+    """What every recipe that transformers' trainers step through has."""
+
+    @property
+    def batch(self) -> int:
+        """Rows of one pass."""
+
+    @property
+    def patience(self) -> int:
+        """Evaluations without a better loss before it ends; 0 never does."""
 
 
 def arguments(recipe: TuningRecipe, run: Run, batch: int, accumulation: int) -> dict[str, Any]:
@@ -51,13 +64,14 @@ def arguments(recipe: TuningRecipe, run: Run, batch: int, accumulation: int) -> 
     }
 
 
-def fit(make: Make, recipe: TuningRecipe, run: Run) -> Any:
+def fit(make: Make, recipe: Stepped, run: Run, *, key: str = "accumulation", less: str = _LESS) -> Any:
     """Train to the end, from the last checkpoint where the run is continued; the trainer, its best weights in place.
 
-    Out of memory halves the batch and doubles the accumulation. Raises `Cancelled` where somebody asked to stop and
+    `key` is the recipe's for accumulation; `less` are the settings that help where no batch fits. Out of memory halves
+    the batch and doubles the accumulation. Raises `Cancelled` where somebody asked to stop and
     `ModelError` where the loss is no number or the memory too small; a good checkpoint is kept in both cases.
     """
-    batch, accumulation, again = recipe.batch, recipe.accumulation, False
+    batch, accumulation, again = recipe.batch, int(getattr(recipe, key)), False
     while True:
         trainer = make(batch, accumulation)
         _quiet(trainer)
@@ -66,15 +80,17 @@ def fit(make: Make, recipe: TuningRecipe, run: Run) -> Any:
         from_there = run.last_checkpoint(again=again)
         try:
             with calm():
-                steps = _say_and_refuse(trainer, run, batch, accumulation)
-                if from_there and from_there[1] >= steps:
+                estimate = probe(trainer, run.folder)
+                run.log("estimate", **estimate.as_json(), text=estimate.words)
+                refuse(estimate, batch, accumulation, key=key, less=less)
+                if from_there and from_there[1] >= estimate.steps:
                     trainer._load_from_checkpoint(str(from_there[0]))  # it was stopped at its very end
                 else:
                     trainer.train(resume_from_checkpoint=str(from_there[0]) if from_there else None)
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
-            batch, accumulation = halved(batch, accumulation)
+            batch, accumulation = halved(batch, accumulation, less)
             again = True
             run.note(f"out of memory: going on with batch {batch}, accumulation {accumulation}")
             del trainer, watch
@@ -94,19 +110,10 @@ def _quiet(trainer: Any) -> None:
     trainer.remove_callback(PrinterCallback)
 
 
-def _say_and_refuse(trainer: Any, run: Run, batch: int, accumulation: int) -> int:
-    """Say what the run will take here, by a few real passes, and refuse what cannot fit; its steps."""
-    estimate = probe(trainer, run.folder)
-    run.log("estimate", **estimate.as_json(), text=estimate.words)
-    refuse(estimate, batch, accumulation)
-    return estimate.steps
-
-
-def halved(batch: int, accumulation: int) -> tuple[int, int]:
+def halved(batch: int, accumulation: int, less: str = _LESS) -> tuple[int, int]:
     """The next smaller batch with the same number of rows a step. Raises `ModelError` where there is none."""
     if batch < 2:
-        cure = "Set max_length lower, gradient_checkpointing to true, or adapter to lora."
-        raise ModelError("A batch of one row does not fit the memory.", cure)
+        raise ModelError("A batch of one row does not fit the memory.", f"Set {less}.")
     return batch // 2, accumulation * 2
 
 
@@ -139,7 +146,7 @@ def on_our_disk(trainer: type[Any], run: Run) -> type[Any]:
 class Watch:
     """What is looked at after each step: the loss, the clock, who asked to stop, and whether it still gets better."""
 
-    def __init__(self, recipe: TuningRecipe, run: Run, trainer: Any) -> None:
+    def __init__(self, recipe: Stepped, run: Run, trainer: Any) -> None:
         self._recipe, self._run, self._trainer = recipe, run, trainer
         self._began, self._first, self._tokens = time.time(), 0, 0.0
         self._best, self._since = math.inf, 0
@@ -232,13 +239,6 @@ class Watch:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    kinds = (torch.OutOfMemoryError, MemoryError)
-    return isinstance(error, kinds) or any(s in str(error).lower() for s in ("out of memory", "can't allocate memory"))
 
 
 def _free() -> None:

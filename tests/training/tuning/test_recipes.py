@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from assistant.evidence.checker import FeatureChecker
-from tests.training.tiny import signals, walks_on_after_a_kill, write_rows
+from tests.training.tiny import ends_where_the_loss_is_no_number, signals, walks_on_after_a_kill, write_rows
+from training.recipe import Recipe
 from training.run import Run
 from training.stages import load_recipe, train
 
@@ -47,18 +48,29 @@ RECIPES: dict[str, tuple[Callable[[str, str, str], Row], str, Row]] = {
 ENCODERS = {"classifier", "embeddings", "reranker"}
 
 
+@pytest.fixture
+def small(tmp_path: Path, tiny: Path, encoder: Path) -> Callable[[str], Recipe]:
+    """A recipe by name, cut to four steps on tiny models."""
+
+    def cut(name: str) -> Recipe:
+        make, _, keys = RECIPES[name]
+        rows = write_rows(tmp_path / "rows.jsonl", [make(*signal) for signal in signals(12)])
+        base = encoder if name in ENCODERS else tiny
+        places = {"base": str(base), "data": [str(rows)], "out": str(tmp_path / "run"), "dev_share": 0.34}
+        return load_recipe(name, {**SMALL, **places, **keys})
+
+    return cut
+
+
+def begin(run: Run) -> None:
+    """What the application gives a run."""
+    run.checker = FeatureChecker()
+
+
 @pytest.mark.parametrize("name", RECIPES)
-def test_it_runs(name: str, tmp_path: Path, tiny: Path, encoder: Path) -> None:
-    make, kind, keys = RECIPES[name]
-    rows = write_rows(tmp_path / "rows.jsonl", [make(*signal) for signal in signals(12)])
-    base = encoder if name in ENCODERS else tiny
-    places = {"base": str(base), "data": [str(rows)], "out": str(tmp_path / "run"), "dev_share": 0.34}
-    recipe = load_recipe(name, {**SMALL, **places, **keys})
+def test_it_runs(name: str, small: Callable[[str], Recipe], tmp_path: Path) -> None:
+    recipe, kind = small(name), RECIPES[name][1]
     events: list[Row] = []
-
-    def begin(run: Run) -> None:
-        run.checker = FeatureChecker()
-
     trained = train(recipe, listeners=[events.append], started=begin)
     assert trained.version.kind == kind
     assert trained.version.metrics["judged"] >= 2
@@ -71,6 +83,13 @@ def test_it_runs(name: str, tmp_path: Path, tiny: Path, encoder: Path) -> None:
     assert (trained.folder / weights).is_file()
     assert not [path for path in (tmp_path / "run").rglob("*") if path.suffix in {".bin", ".pt", ".pth", ".pkl"}]
     walks_on_after_a_kill(recipe, begin)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_loss_that_is_no_number_ends_it_with_the_last_checkpoint_kept(
+    name: str, small: Callable[[str], Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_where_the_loss_is_no_number(small(name), monkeypatch, begin)
 
 
 @pytest.mark.parametrize("adapter", ["dora", "rslora", "prompt", "prefix"])
