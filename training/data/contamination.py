@@ -12,9 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eval import sample
 from training.data.rows import rows_of
-from training.data.words import shingles, words
+from training.data.words import run_hashes, words
+
+Runs = NDArray[np.uint64]
 
 LONG, SHORT, LEAST = 13, 8, 3
 _HELD_OUT = ("_dev", "_val", "_valid", "_test", "_eval", "_questions", "_contrast", "questions")
@@ -22,11 +27,12 @@ _NOT_TEXT = {"id", "source", "licence", "split", "dataset", "title", "label", "p
 
 
 class Contamination:
-    """The runs of words of evaluation sets, as hashes: about 70 bytes a run."""
+    """The runs of words of evaluation sets, as hashes: 8 bytes a run."""
 
     def __init__(self, sources: Sequence[Path]) -> None:
         self.sources = list(sources)
-        self._runs: dict[int, set[int]] = {LONG: set(), SHORT: set()}
+        self._runs = {LONG: np.zeros(0, dtype=np.uint64), SHORT: np.zeros(0, dtype=np.uint64)}
+        self._new: dict[int, list[Runs]] = {LONG: [], SHORT: []}
         self._whole: set[int] = set()
         for row in rows_of(self.sources):
             for text in _texts(row.values):
@@ -43,9 +49,16 @@ class Contamination:
     def _add(self, found: list[str]) -> None:
         size = LONG if len(found) >= LONG else SHORT if len(found) >= SHORT else 0
         if size:
-            self._runs[size].update(map(_hash, shingles(found, size)))
+            self._new[size].append(run_hashes(found, size))
         elif len(found) >= LEAST:
             self._whole.add(_hash(" ".join(found)))
+
+    def _known(self, size: int) -> Runs:
+        """The runs of one length, in order; those added since are put in."""
+        if self._new[size]:
+            self._runs[size] = np.unique(np.concatenate([self._runs[size], *self._new[size]]))
+            self._new[size].clear()
+        return self._runs[size]
 
     def found_in(self, fields: Sequence[str]) -> str:
         """The words of an evaluation set that stand in one of the fields; empty where there are none."""
@@ -53,10 +66,13 @@ class Contamination:
             seen = words(field)
             if len(seen) < SHORT and _hash(" ".join(seen)) in self._whole:
                 return " ".join(seen)
-            for size, runs in self._runs.items():
-                for run in shingles(seen, size) if runs else ():
-                    if _hash(run) in runs:
-                        return run
+            for size in self._runs:
+                known, runs = self._known(size), run_hashes(seen, size)
+                if not len(known) or not len(runs):
+                    continue
+                places = np.minimum(np.searchsorted(known, runs), len(known) - 1)
+                if len(shared := np.flatnonzero(known[places] == runs)):
+                    return " ".join(seen[shared[0] : shared[0] + size])
         return ""
 
 

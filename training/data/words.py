@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 def words(text: str) -> list[str]:
@@ -41,6 +46,24 @@ def shingles(found: Sequence[str], size: int) -> Iterator[str]:
     """Every run of `size` words."""
     for start in range(len(found) - size + 1):
         yield " ".join(found[start : start + size])
+
+
+def run_hashes(found: Sequence[str], size: int) -> NDArray[np.uint64]:
+    """A number of 64 bits for every run of `size` words, the same in every process: two runs that are not the same
+    share one by chance alone. Many times as fast as hashing each run by itself."""
+    count = len(found) - size + 1
+    if count < 1:
+        return np.zeros(0, dtype=np.uint64)
+    each = np.fromiter(map(_word_hash, found), dtype=np.uint64, count=len(found))
+    runs = np.zeros(count, dtype=np.uint64)
+    for place in range(size):
+        runs = runs * _FACTOR + each[place : place + count]
+    return runs
+
+
+@lru_cache(maxsize=1 << 16)
+def _word_hash(word: str) -> int:
+    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
 def word_tokenizer() -> Any:
