@@ -88,6 +88,25 @@ def clean(
     return 0
 
 
+@app.command("collect")
+def collect(
+    sources: Sources,
+    out: Annotated[Path, typer.Option("--out", help="The file of JSON Lines to write.", show_default=False)],
+    text: Text = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> int:
+    """Bring files, tables, collections and sets of the hub together in one file, changing nothing.
+
+    Example: crossroads data collect notes/ prices.csv knowledge:handbook --out texts.jsonl
+    """
+    from training.data.rows import collect as run
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    counts = run(_resolved(sources, out.parent, home), tuple(text or ["text"]), out)
+    return _show({"file": str(out), **counts}, as_json)
+
+
 @app.command("stats")
 def stats(sources: Sources, text: Text = None, home: Home = None, as_json: Json = False) -> int:
     """Count texts, words, lengths and languages.

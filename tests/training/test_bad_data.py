@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graphs.errors import UsageError
+from graphs.errors import ModelError, UsageError
 from tests.training.tiny import signals
 from training.stages import STAGES, train
 from training.stages import _load as load
@@ -247,6 +247,13 @@ def test_bad_rows_end_the_router_with_their_line(content: bytes, said: str, tmp_
     with pytest.raises(UsageError, match=said) as refused:
         read_rows([path])
     assert refused.value.cure
+
+
+def test_four_bits_without_a_gpu_are_refused_with_what_fits(tmp_path: Path, tiny: Path) -> None:
+    lines = lines_of([answer(*signal) for signal in signals(12)])
+    with pytest.raises(ModelError, match="QLoRA needs an NVIDIA GPU") as refused:
+        attempt("sft", tmp_path, lines, tiny, adapter="qlora")
+    assert "adapter=lora" in refused.value.cure
 
 
 def test_every_stage_is_tried() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import random
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 from assistant.cli.main import run
 from graphs.errors import UsageError
 from training.data import clean as cleaning
+from training.data import near
 from training.data.clean import Cleaning, clean, side_of
 from training.data.repair import mask_personal, normalise, repair_spelling
 from training.data.rows import rows_of
+from training.data.words import run_hashes, word_tokenizer
 
 NOUNS = "harbour lantern orchard violin glacier compass meadow granite falcon harvest timber archive".split()
 
@@ -243,3 +246,31 @@ def test_a_teacher_of_any_provider_writes_a_file_and_continues(
     assert all(row["completion"] for row in rows)
     assert run(command) == 0
     assert json.loads(capsys.readouterr().out) == {"file": str(out), "written": 0, "failed": 0, "there_before": 2}
+
+
+def test_runs_of_words_have_the_same_number_only_where_they_are_the_same() -> None:
+    draw = random.Random(2)  # noqa: S311
+    found = [draw.choice(NOUNS) for _ in range(400)] + ["Straße", "naïve", "日本"]
+    runs = [tuple(found[start : start + 3]) for start in range(len(found) - 2)]
+    numbers = run_hashes(found, 3).tolist()
+    assert len(numbers) == len(runs)
+    assert len(set(zip(numbers, runs, strict=True))) == len(set(numbers)) == len(set(runs))
+    assert len(run_hashes(found[:2], 3)) == 0
+
+
+def test_near_duplicates_are_those_datatrove_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
+
+    texts = [essay(number) + " Ünïcödé " + essay(number + 100) for number in range(12)]
+    texts += [text.replace("Ünïcödé", "unicode") for text in texts[:4]] + [essay(3)]
+    part = tmp_path / "part-00000.jsonl"
+    part.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    found = []
+    for name in ("ours", "theirs"):
+        if name == "theirs":
+            plain = functools.partial(MinhashDedupSignature, language=word_tokenizer())
+            monkeypatch.setattr(near, "_signature", plain)
+        search = near.NearDuplicates(tmp_path / name)
+        search.find([part], ("text",))
+        found.append(search.removed(0))
+    assert found[0] == found[1] == {12, 13, 14, 15}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.cli.main import run
 from graphs.errors import NotFoundError, UsageError
 from training.data.rows import files_of, rows_of, text_of
 
@@ -81,3 +82,15 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(NotFoundError, match=r"nowhere\.jsonl"):
         list(rows_of(["nowhere.jsonl"]))
+
+
+def test_sources_of_several_kinds_are_collected_in_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("erste", encoding="utf-8")
+    sources = [str(tmp_path / "notes"), *(str(write(tmp_path / name)) for name in ("a.csv", "a.parquet"))]
+    out = tmp_path / "new" / "texts.jsonl"
+    assert run(["data", "collect", *sources, "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[sources[1]] == 2
+    assert [row.values["text"] for row in rows_of([out])] == ["erste", *(row["text"] for row in ROWS * 2)]
+    assert run(["data", "collect", *sources, "--out", str(out)]) == 2
+    assert "is there already" in capsys.readouterr().err

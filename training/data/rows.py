@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,25 @@ def text_of(row: Row, name: str) -> str:
         kind = type(value).__name__
         raise UsageError(f"{row.where}: column {name!r} holds {kind}, not text: {str(value)[:60]!r}.", "Mend that row.")
     return value
+
+
+def collect(sources: Sequence[str | Path], fields: Sequence[str], out: Path) -> dict[str, int]:
+    """Write the rows of all sources to one file of JSON Lines, each with an id; how many came of each source.
+
+    Raises as `rows_of` does, and `UsageError` for a row that lacks one of `fields` or where `out` is there already.
+    """
+    if out.exists():
+        raise UsageError(f"{str(out)!r} is there already.", "Choose another --out, or delete it.")
+    counts: Counter[str] = Counter()
+    part = out.with_name(out.name + ".part")
+    with part.open("w", encoding="utf-8") as lines:
+        for row in rows_of(sources):
+            texts = {name: text_of(row, name) for name in fields}
+            made = {"id": row.where, **row.values, **texts}
+            lines.write(json.dumps(made, ensure_ascii=False, default=str) + "\n")
+            counts[row.source] += 1
+    part.replace(out)
+    return dict(counts)
 
 
 def _files(path: Path) -> list[Path]:

@@ -166,14 +166,19 @@ def _adapter_state(model: Any) -> dict[str, Any]:
     return dict(model.state_dict())
 
 
-def _four_bits() -> dict[str, Any]:
+def refuse_four_bits() -> None:
+    """Raise `ModelError` where QLoRA cannot work here."""
     from importlib.util import find_spec
-
-    import torch
 
     if not on_gpu() or find_spec("bitsandbytes") is None:
         missing = "an NVIDIA GPU" if not on_gpu() else "the package bitsandbytes"
         raise ModelError(f"QLoRA needs {missing}.", "--set adapter=lora trains the same adapter without 4 bits.")
+
+
+def _four_bits() -> dict[str, Any]:
+    import torch
+
+    refuse_four_bits()
     from transformers import BitsAndBytesConfig
 
     config: Any = BitsAndBytesConfig

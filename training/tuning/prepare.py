@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from training.run import Run
+from training.tuning.causal import refuse_four_bits
 from training.tuning.recipe import TuningRecipe
 from training.tuning.rows import Row, Shape, Values, divide, read, refuse_leaks, refuse_lengths
 
@@ -26,7 +27,10 @@ class Prepared:
 
 
 def check(recipe: TuningRecipe, shapes: Sequence[Shape]) -> None:
-    """Look at every row before a base is fetched or converted. Raises `UsageError` naming the row at fault."""
+    """Look at every row before a base is fetched or converted. Raises `UsageError` naming the row at fault, and
+    `ModelError` for an adapter that cannot be trained here."""
+    if getattr(recipe, "adapter", "") == "qlora":
+        refuse_four_bits()
     for paths in (recipe.data, recipe.dev):
         read(paths, shapes)
 
