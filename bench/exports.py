@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # before this folder, which has a training.py of its own
@@ -72,16 +73,22 @@ def main() -> None:
 
 
 def _remembering(opened: Source) -> Source:
-    """The answers everything is held against, written once."""
-    kept: dict[tuple[int, ...], list[int]] = {}
-    write = opened.reference.write
+    """What everything is held against, the answers and the logits of the texts, worked out once."""
+    answers: dict[tuple[int, ...], list[int]] = {}
+    scored: dict[tuple[int, ...], Any] = {}
+    plain = opened.reference
 
-    def once(ids: list[int], most: int) -> list[int]:
-        if tuple(ids) not in kept:
-            kept[tuple(ids)] = write(ids, most)
-        return kept[tuple(ids)]
+    def write(ids: list[int], most: int) -> list[int]:
+        if tuple(ids) not in answers:
+            answers[tuple(ids)] = plain.write(ids, most)
+        return answers[tuple(ids)]
 
-    return replace(opened, reference=replace(opened.reference, write=once))
+    def logits(ids: list[int]) -> Any:
+        if tuple(ids) not in scored:
+            scored[tuple(ids)] = plain.logits(ids)
+        return scored[tuple(ids)]
+
+    return replace(opened, reference=replace(plain, write=write, logits=logits))
 
 
 def _row(what: str, opened: Source, out: Path, format_: str, quantise: str, questions: int) -> None:
