@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ import typer
 
 from assistant.cli.common import Home, Json, settings_for
 from assistant.cli.output import INTERRUPTED, put, put_json, say
-from graphs.errors import Cancelled, ModelError
+from graphs.errors import Cancelled, CrossroadsError, ModelError
 
 if TYPE_CHECKING:
+    from training.recipe import Recipe
     from training.run import Run
 
 
@@ -37,10 +39,9 @@ def train(
     """
     from assistant.models.folders import base_folder
     from training.listeners import Bar, trackers
-    from training.plot import save_plot
     from training.recipe import parse_sets
     from training.registry import Registry
-    from training.run import is_main_process, read_events
+    from training.run import is_main_process
     from training.stages import load_recipe, train
 
     settings = settings_for(home)
@@ -56,8 +57,13 @@ def train(
                 started=lambda run: _begin(run, started),
             )
     except Cancelled:
-        say(f"Continue with: crossroads train {recipe} --resume")
+        _draw(loaded)
+        sets = [part for item in set_ or [] for part in ("--set", item)]
+        say(f"Continue with: {shlex.join(['crossroads', 'train', recipe, '--resume', *sets])}")
         return INTERRUPTED
+    except CrossroadsError:
+        _draw(loaded)
+        raise
     except ImportError as error:
         cure = "Install it with: pip install 'crossroads-assistant[train]'."
         raise ModelError(f"Training needs a package that is not installed: {error.name}.", cure) from error
@@ -65,8 +71,7 @@ def train(
         bar.close()
     if not is_main_process():
         return 0
-    if save_plot(read_events(loaded.folder), loaded.folder / "loss.png", loaded.name):
-        say(f"The losses are drawn in {loaded.folder / 'loss.png'}")
+    _draw(loaded)
     version = Registry(settings.home / "models").add(trained.folder, trained.version)
     if as_json:
         put_json(version.model_dump(mode="json"))
@@ -74,6 +79,16 @@ def train(
         figures = ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items())
         put(f"{version.name} {version.version} is registered as a candidate: {figures}")
     return 0
+
+
+def _draw(recipe: Recipe) -> None:
+    """The losses so far as a picture, however the run ended."""
+    from training.plot import save_plot
+    from training.run import is_main_process, read_events
+
+    path = recipe.folder / "loss.png"
+    if is_main_process() and save_plot(read_events(recipe.folder), path, recipe.name):
+        say(f"The losses are drawn in {path}")
 
 
 def _begin(run: Run, started: Callable[[Run], object]) -> None:
