@@ -141,7 +141,7 @@ def load_transformers(source: Source, settings: Settings) -> tuple[Any, Any]:
 
     from assistant.engines.loading import pick_device
 
-    folder, device = _weights(source, settings), pick_device(settings)
+    folder, device = weights_folder(source, settings), pick_device(settings)
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="bfloat16" if device == "cuda" else "float32")
@@ -155,7 +155,7 @@ def load_transformers(source: Source, settings: Settings) -> tuple[Any, Any]:
     return model.to(device).eval(), tokenizer
 
 
-def _weights(source: Source, settings: Settings) -> str:
+def weights_folder(source: Source, settings: Settings) -> str:
     """A folder transformers can load: GGUF is converted once and kept."""
     from assistant.engines.loading import engine_folder, prepare
 

@@ -1,9 +1,10 @@
-"""Perplexity of the default model: `crossroads eval perplexity` beside lm-eval on the same WikiText articles.
+"""The default model under `crossroads eval` and under lm-eval's own command, on the same weights and rows.
 
-    python bench/lm_eval_parity.py [--limit 10]
+    python bench/lm_eval_parity.py [--articles 10] [--limit 60]
 
-Prints both figures and how far they are apart; ends with 1 where that is more than a thousandth. Needs CROSSROADS_DATA.
-The window is the model's whole context, as lm-eval's is.
+Prints perplexities of WikiText-2's articles and figures of tasks of every sort (choices, a last word, written
+answers), ours and lm-eval's, and how far they are apart; ends with 1 where a perplexity is off by more than a
+thousandth or a task's figure at all. Needs CROSSROADS_DATA. The window is the model's whole context, as lm-eval's is.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
 MODEL = "local:smollm2-135m-instruct"
 CONTEXT = 8192
-METRICS = ("word_perplexity", "byte_perplexity", "bits_per_byte")
+WIKITEXT = "crossroads_wikitext"
+PERPLEXITIES = ("word_perplexity", "byte_perplexity", "bits_per_byte")
+TASKS = ("crossroads_piqa", "crossroads_copa", "crossroads_boolq", "crossroads_svamp")
+_SHARED = 1e-3
 
 
 def crossroads(*arguments: str) -> dict[str, Any]:
@@ -27,19 +34,68 @@ def crossroads(*arguments: str) -> dict[str, Any]:
     return found
 
 
+def lm_evals_own(folder: str, tasks: tuple[str, ...], limit: int) -> dict[str, Any]:
+    """What `lm_eval run` writes of these tasks."""
+    with tempfile.TemporaryDirectory() as out:
+        line = [sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--device", "cpu", "--output_path", out]
+        line += ["--model_args", f"pretrained={folder},dtype=float32", "--tasks", ",".join(tasks)]
+        line += ["--include_path", str(ROOT / "eval" / "lm_eval_tasks"), "--limit", str(limit)]
+        subprocess.run(line, cwd=ROOT, check=True, stdout=sys.stderr)
+        file = next(Path(out).rglob("results_*.json"))
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["results"]
+        return found
+
+
+def weights() -> str:
+    """The folder of the default model's weights that transformers, and so lm-eval, can load."""
+    from assistant.config import load_settings
+    from assistant.likelihood import find_source, weights_folder
+
+    settings = load_settings({})
+    return weights_folder(find_source(MODEL, settings), settings)
+
+
+def perplexities(folder: str, articles: int) -> bool:
+    """Whether each agrees to a thousandth."""
+    ours = crossroads("perplexity", MODEL, "wikitext", "--window", str(CONTEXT), "--limit", str(articles))
+    theirs = lm_evals_own(folder, (WIKITEXT,), articles)[WIKITEXT]
+    agree = True
+    for name in PERPLEXITIES:
+        one, other = ours["metrics"][name]["value"], theirs[f"{name},none"]
+        agree = agree and abs(one / other - 1) <= _SHARED
+        print(f"{name:<40} ours {one:.5f}   lm-eval {other:.5f}   {one / other - 1:+.5%}")
+    print(f"{ours['texts']} articles, {ours['tokens']} tokens")
+    return agree
+
+
+def tasks(folder: str, limit: int) -> bool:
+    """Whether every figure is the same."""
+    ours = crossroads("lm-eval", MODEL, "--tasks", ",".join(TASKS), "--limit", str(limit))["tasks"]
+    theirs = lm_evals_own(folder, TASKS, limit)
+    agree = True
+    for task in TASKS:
+        other = {_label(name): value for name, value in theirs[task].items()}
+        for name, figure in ours[task]["metrics"].items():
+            same = figure["value"] == other[name]
+            agree = agree and same
+            print(f"{task + ' ' + name:<40} ours {figure['value']:.5f}   lm-eval {other[name]:.5f}   n {limit}")
+    return agree
+
+
+def _label(key: str) -> str:
+    """lm-eval's `exact_match,last_number` as our command names it."""
+    name, _, filtered = key.partition(",")
+    return name if filtered in ("", "none") else f"{name} ({filtered})"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--limit", type=int, default=10, help="articles")
-    limit = ["--limit", str(parser.parse_args().limit)]
-    ours = crossroads("perplexity", MODEL, "wikitext", "--window", str(CONTEXT), *limit)
-    theirs = crossroads("lm-eval", MODEL, "--tasks", "crossroads_wikitext", *limit)
-    apart = 0.0
-    for name in METRICS:
-        one, other = ours["metrics"][name]["value"], theirs["tasks"]["crossroads_wikitext"]["metrics"][name]["value"]
-        apart = max(apart, abs(one / other - 1))
-        print(f"{name:<18} ours {one:.5f}   lm-eval {other:.5f}   {one / other - 1:+.5%}")
-    print(f"{ours['texts']} articles, {ours['tokens']} tokens; {ours['seconds']:.0f} s and {theirs['seconds']:.0f} s")
-    return int(apart > 1e-3)
+    parser.add_argument("--articles", type=int, default=10, help="of WikiText-2")
+    parser.add_argument("--limit", type=int, default=60, help="rows of each task")
+    options = parser.parse_args()
+    folder = weights()
+    agree = [perplexities(folder, options.articles), tasks(folder, options.limit)]
+    return int(not all(agree))
 
 
 if __name__ == "__main__":

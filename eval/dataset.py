@@ -9,7 +9,8 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from eval.formats import FORMATS
 from eval.sample import Sample, read_rows
 from eval.suite import DatasetSpec
+from eval.target import ASK
 from graphs.errors import UsageError
 
 Row = tuple[int, dict[str, Any]]
@@ -35,6 +37,8 @@ class Dataset:
     """Sample id → line or row in the source."""
     source: str
     file_sha256: str
+    sources: dict[str, str] = field(default_factory=dict)
+    """Sample id → its file, where that is another than `source`."""
 
     @property
     def sha256(self) -> str:
@@ -46,12 +50,16 @@ class Dataset:
 
     def place(self, sample_id: str) -> str:
         """`FILE, line N` of a sample."""
-        return f"{self.source}, line {self.lines[sample_id]}" if sample_id in self.lines else self.source
+        source = self.sources.get(sample_id, self.source)
+        return f"{source}, line {self.lines[sample_id]}" if sample_id in self.lines else source
 
 
 def sample_sha256(sample: Sample) -> str:
-    """Hash of what is asked and expected: runs of equal samples can be compared, whatever their metadata."""
-    return hashlib.sha256(sample.model_dump_json(exclude={"metadata"}).encode("utf-8", "surrogatepass")).hexdigest()
+    """Hash of what is asked, how, and what is expected: equal samples can be compared, whatever else they have."""
+    asked = sample.model_dump_json(exclude={"metadata"})
+    if how := sample.metadata.get(ASK):
+        asked += json.dumps(how, sort_keys=True)
+    return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,30 @@ def load_dataset(spec: DatasetSpec, places: Places, limit: int | None = None) ->
         cure = f"No row has {spec.where}." if spec.where else "Write at least one row."
         raise UsageError(f"{source} has no samples.", cure)
     made = _made(kept, spec, source)
-    return _checked(_drawn(made, spec.take, spec.seed)[: limit or None], spec, source, digest)
+    drawn = _drawn(made, spec.take, spec.seed)
+    others = [load_dataset(DatasetSpec(path=path), places) for path in spec.also]
+    total = len(drawn) + sum(len(other.samples) for other in others)
+    share = Fraction(min(limit or total, total), total)
+    found = _checked(drawn[: math.ceil(share * len(drawn))], spec, source, digest)
+    return _with_others(found, others, share)
+
+
+def _with_others(found: Dataset, others: list[Dataset], share: Fraction) -> Dataset:
+    """The samples with such a share of those of the files beside. Raises `UsageError` for an id used twice."""
+    for other in others:
+        more = other.samples[: math.floor(share * len(other.samples))]
+        if twice := next((sample.id for sample in other.samples if sample.id in found.lines), ""):
+            message = f"{other.place(twice)}: the id {twice!r} was used in {found.place(twice)}."
+            raise UsageError(message, "Give each row its own.")
+        found = Dataset(
+            [*found.samples, *more],
+            [*found.groups, *(sample.id for sample in more)],
+            found.lines | other.lines,
+            found.source,
+            hashlib.sha256(f"{found.file_sha256} {other.file_sha256}".encode()).hexdigest(),
+            found.sources | {sample.id: other.source for sample in other.samples},
+        )
+    return found
 
 
 def _checked(made: list[tuple[int, Sample]], spec: DatasetSpec, source: str, digest: str) -> Dataset:
@@ -221,13 +252,13 @@ def _made(rows: list[Row], spec: DatasetSpec, source: str) -> list[tuple[int, Sa
 
 def _check_columns(first: Row, columns: dict[str, str], source: str) -> None:
     line, row = first
-    for field in columns:
-        if field not in FIELDS:
-            raise UsageError(f"columns: a sample has no field {field!r}.", f"Its fields: {', '.join(FIELDS)}.")
-    for field in ("input", *columns):
-        column = columns.get(field, field)
+    for name in columns:
+        if name not in FIELDS:
+            raise UsageError(f"columns: a sample has no field {name!r}.", f"Its fields: {', '.join(FIELDS)}.")
+    for name in ("input", *columns):
+        column = columns.get(name, name)
         if column not in row:
-            cure = f"Its columns: {', '.join(row)}. Say which is which under dataset.columns, as `{field}: COLUMN`."
+            cure = f"Its columns: {', '.join(row)}. Say which is which under dataset.columns, as `{name}: COLUMN`."
             raise UsageError(f"{source}, line {line}: there is no column {column!r}.", cure)
 
 

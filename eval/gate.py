@@ -16,7 +16,7 @@ from eval.dataset import sample_sha256
 from eval.record import RunRecord, SampleRecord, read_run, read_sample_records
 from eval.runner import watched_metrics
 from eval.scorers.base import Floats, Metric
-from eval.statistics import Comparison, compare, holm
+from eval.statistics import Comparison, compare, holm, least_clusters
 from eval.suite import GateSpec, Suite
 from graphs.errors import UsageError
 
@@ -153,7 +153,31 @@ def _comparable(run: RunWithSamples, baseline: RunWithSamples, suite: Suite) -> 
     if changed:
         text = f"the scorer {changed[0]!r} judges otherwise than in the baseline; make a new baseline."
         found.append(_none("baseline", text))
-    return found
+    return found + (_prompts(run, baseline, suite) if suite.gate.prompts else [])
+
+
+def _prompts(run: RunWithSamples, baseline: RunWithSamples, suite: Suite) -> list[Check]:
+    """Prompts that changed since the baseline and that too few answers came from for a drop to be seen."""
+    before, after = (each.record.target.get("identity", {}).get("prompts") for each in (baseline, run))
+    if before is None or after is None:
+        return [_none("prompts", "the baseline does not say which prompts it was made with; make a new one.")]
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    needed = least_clusters(len(watched_metrics(suite)), suite.gate.alpha)
+    return [
+        _none(
+            "prompts",
+            f"the prompt {name!r} changed since the baseline, and {len(used)} samples were answered through it, too "
+            f"few to show any drop ({needed} are needed); judge it on rows that use it, then make a new baseline.",
+        )
+        for name in changed
+        if len(used := _answered_through(name, run)) < needed
+    ]
+
+
+def _answered_through(prompt: str, run: RunWithSamples) -> set[str]:
+    """Ids of the samples whose answer a model wrote by this prompt, whether its words stood or were replaced."""
+    answers = ((item.sample.id, item.output.answer) for item in run.samples)
+    return {sample for sample, answer in answers if answer and answer.prompt and answer.prompt.name == prompt}
 
 
 def _shared(run: RunWithSamples, baseline: RunWithSamples) -> set[str]:

@@ -22,7 +22,7 @@ from eval.sample import Sample, Score
 from eval.scorers.base import Metric, Scorer, Tools
 from eval.suite import Suite
 from eval.summary import latency, summarised
-from eval.target import Target
+from eval.target import Target, asking_of
 from graphs.errors import CrossroadsError, StorageError, UsageError
 
 
@@ -115,7 +115,7 @@ class Run:
     def _scores(self, asked: Asked, scorers: list[Scorer], missing: dict[str, str]) -> dict[str, Score]:
         found = {}
         for scorer in scorers:
-            if scorer.name in missing or not scorer.applies(asked.sample):
+            if scorer.name in missing or not scorer.judges(asked.sample):
                 continue
             try:
                 found[scorer.name] = self._score(scorer, asked)
@@ -150,8 +150,10 @@ class Run:
 
 def check_samples(suite: Suite, dataset: Dataset) -> None:
     """What can be known before a model loads. Raises `UsageError` naming line and cure."""
+    for sample in dataset.samples if suite.target.kind == "assistant" else ():
+        asking_of(sample, dataset.place(sample.id))
     for scorer in suite.made_scorers():
-        judged = [sample for sample in dataset.samples if scorer.applies(sample)]
+        judged = [sample for sample in dataset.samples if scorer.judges(sample)]
         if not judged:
             there = _columns(dataset.samples[0])
             message = f"{dataset.source}: the scorer {scorer.name!r} applies to no sample."
@@ -176,7 +178,9 @@ def watched_metrics(suite: Suite) -> list[Metric]:
 def scorer_key(scorer: Scorer, tools: Tools) -> str:
     """Hash of all a scorer's verdict depends on, but for sample and output."""
     models = {need: tools.identity.get(need, "") for need in sorted(scorer.needs)}
-    return key_of(scorer.name, scorer.version, asdict(scorer), models)
+    options = asdict(scorer)
+    options.pop("where")  # which samples it judges, not how
+    return key_of(scorer.name, scorer.version, options, models)
 
 
 def _able(scorers: Sequence[Scorer], tools: Tools) -> tuple[list[Scorer], dict[str, str]]:

@@ -197,13 +197,18 @@ def smallest_visible(metric: Metric, error: float, clusters: int, tests: int = 1
     `error` is the standard error of the difference. However small it is, so many clusters must come out worse that
     the swap test can reach its level at all; infinite where there are not that many.
     """
-    needed = math.ceil(math.log2(tests / alpha))
+    needed = least_clusters(tests, alpha)
     if clusters < max(needed, 2):
         return math.inf
     freedom = clusters - 1
     seen = (float(_special().stdtrit(freedom, 1 - alpha / tests)) + float(_special().stdtrit(freedom, POWER))) * error
     width = 1.0 if metric.low is None or metric.high is None else metric.high - metric.low
     return max(seen, needed / clusters * width)
+
+
+def least_clusters(tests: int = 1, alpha: float = 0.05) -> int:
+    """How many clusters must come out worse, and none better, for a swap test to reach `alpha / tests` at all."""
+    return math.ceil(math.log2(max(tests, 1) / alpha))
 
 
 def _value(metric: Metric, sums: Floats) -> float:

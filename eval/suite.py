@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,9 @@ class DatasetSpec(_Section):
     seed: int = 0
     group: str = ""
     """Column (or field of `metadata`) that names what rows share, such as the document they are about."""
+    also: list[str] = []
+    """Further files of rows, all of them asked beside those of `path`, each a group of its own. What is said above of
+    columns and of which rows are taken holds for `path` alone."""
     options: dict[str, Any] = {}
     """For `format` alone."""
     format: str = ""
@@ -62,6 +67,8 @@ class GateSpec(_Section):
     """Share of samples that may fail; beyond it there is no verdict."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Chance of failing a target that did not change, over all metrics together."""
+    prompts: bool = False
+    """Whether there is a verdict only where every prompt that changed since the baseline was used by enough samples."""
 
 
 class Suite(_Section):
@@ -143,6 +150,18 @@ def find_shipped(name: str) -> Path:
     if name not in known:
         raise UsageError(f"There is no suite {name!r}.", f"Name one of: {', '.join(sorted(known))}.")
     return known[name]
+
+
+@contextmanager
+def told_at(path: Path, *keys: str) -> Iterator[None]:
+    """Put the line of a suite's file before what is wrong with what that line names, where no line is told yet."""
+    try:
+        yield
+    except UsageError as error:
+        if ", line " in error.message or not path.is_file():
+            raise
+        line = _line_of(path.read_text(encoding="utf-8"), [*keys, *_quoted(error.message)])
+        raise UsageError(f"{path}, line {line}: {error.message}", error.cure) from None
 
 
 def load_suite(path: Path) -> Suite:

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.sample import Sample
 from graphs.answer import Answer, Grounding, Passage, Path, RouteDecision, Usage
+from graphs.effort import Effort
+from graphs.errors import UsageError
 
 Kind = Literal["assistant", "model", "retrieval", "routing", "grounding"]
 
@@ -42,6 +44,34 @@ class TargetSpec(BaseModel):
     """Settings for this target alone, as with `--set`."""
 
 
+class Asking(BaseModel):
+    """How one sample is put to an assistant, as its row says under `ask`; what is not said is the suite's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path | Literal["", "auto"] = ""
+    effort: Effort | Literal[""] = ""
+    labels: list[str] = []
+    """The only answers a classification may have."""
+    form: dict[str, Any] = {}
+    """The JSON schema an extraction fills."""
+
+
+def asking_of(sample: Sample, place: str = "") -> Asking:
+    """How a sample wants to be asked. Raises `UsageError` naming what cannot be."""
+    try:
+        return Asking(**(sample.metadata.get(ASK) or {}))
+    except (TypeError, ValidationError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        what = f"{ASK}.{first['loc'][0]} cannot be {first['input']!r}" if first else f"`{ASK}` is no mapping"
+        cure = f"A row's `{ASK}` may have: {', '.join(Asking.model_fields)}."
+        raise UsageError(f"{place or sample.id}: {what}.", cure) from None
+
+
+ASK = "ask"
+"""Field of a sample's metadata that says how it is asked."""
+
+
 class Output(BaseModel):
     """What a target gave for one sample. With `error` set it is a failure, and counts as one."""
 
@@ -50,6 +80,8 @@ class Output(BaseModel):
     text: str = ""
     answer: Answer | None = None
     """The whole answer, where the target is an assistant; its `text` is the field above."""
+    draft: str = ""
+    """What a model of the assistant wrote, where the check put a quotation or a refusal in its place."""
     passages: list[Passage] = []
     """What a search found, best first; for an assistant what it looked at."""
     route: RouteDecision | None = None

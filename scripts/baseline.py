@@ -13,6 +13,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eval.record import SampleRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -38,8 +42,10 @@ def keep(folder: Path) -> int:
     slim = [
         item.model_copy(
             update={
-                "sample": item.sample.model_copy(update={"metadata": {}}),
-                "output": item.output.model_copy(update={"text": "", "answer": None, "passages": [], "route": None}),
+                "sample": item.sample.model_copy(update={"metadata": _how(item)}),
+                "output": item.output.model_copy(
+                    update={"text": "", "answer": None, "draft": "", "passages": [], "route": None}
+                ),
             }
         )
         for item in samples
@@ -49,6 +55,13 @@ def keep(folder: Path) -> int:
     write_run(KEPT, record.model_copy(update={"machine": {"cores": record.machine.get("cores")}}))
     print(f"{len(slim)} samples in {KEPT.relative_to(ROOT)}")
     return 0
+
+
+def _how(item: SampleRecord) -> dict[str, Any]:
+    """How the sample was asked: the gate compares only what was asked alike."""
+    from eval.target import ASK
+
+    return {ASK: item.sample.metadata[ASK]} if ASK in item.sample.metadata else {}
 
 
 if __name__ == "__main__":

@@ -58,9 +58,10 @@ def judge(
 def open_judge(settings: Settings) -> Judge:
     """The judge as something that can be asked. Raises what `chat_model` raises."""
     from assistant.providers import chat_model
+    from eval.scorers.base import JUDGE_TOKENS
 
     model = chat_model(settings.models.judge, settings)
-    return lambda prompt: str(model.invoke(prompt).text)
+    return lambda prompt: str(model.invoke(prompt, max_tokens=JUDGE_TOKENS).text)
 
 
 def keep(settings: Settings, result: dict[str, Any]) -> None:

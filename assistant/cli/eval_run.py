@@ -55,9 +55,6 @@ def run(
     settings_for(home, set_)  # first: `.env` may say where the public data is
     chosen, dataset, places = _recorded(from_) if from_ else read_suite(suite, limit)
     chosen = _changed(chosen, path, model, repeats)
-    from eval.runner import check_samples
-
-    check_samples(chosen, dataset)
     settings = settings_for(home, [*(set_ or []), *(f"{key}={value}" for key, value in chosen.target.settings.items())])
     folder = out or settings.home / "eval" / "runs" / f"{chosen.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     say(f"{chosen.name}: {len(dataset.samples)} samples, {', '.join(scorer.name for scorer in chosen.made_scorers())}")
@@ -131,14 +128,20 @@ def read_suite(name: str, limit: int | None = None) -> tuple[Suite, Dataset, Any
     """A suite by name or file, its samples, and where its data lies. Raises `UsageError`."""
     from assistant.documentation import find_documentation
     from eval.dataset import Places, load_dataset
-    from eval.suite import find_suite, load_suite
+    from eval.runner import check_samples
+    from eval.suite import find_suite, load_suite, told_at
 
     file = find_suite(name)
     suite = load_suite(file)
     places = Places(file, _docs_folder(find_documentation()))
     if suite.target.knowledge not in ("", "docs", "mixed"):
-        places.find(suite.target.knowledge)  # a folder that is not there is told before anything loads
-    return suite, load_dataset(suite.dataset, places, limit), places
+        with told_at(file, "target", "knowledge"):
+            places.find(suite.target.knowledge)  # a folder that is not there is told before anything loads
+    with told_at(file, "dataset", "path"):
+        dataset = load_dataset(suite.dataset, places, limit)
+    with told_at(file, "scorers"):
+        check_samples(suite, dataset)
+    return suite, dataset, places
 
 
 def _docs_folder(pages: list[Path]) -> Path | None:
@@ -149,9 +152,10 @@ def _docs_folder(pages: list[Path]) -> Path | None:
 
 def _recorded(folder: Path) -> tuple[Suite, Dataset, Any]:
     from eval.dataset import Places
-    from eval.runner import recorded_suite
+    from eval.runner import check_samples, recorded_suite
 
     suite, dataset = recorded_suite(folder)
+    check_samples(suite, dataset)
     return suite, dataset, Places(folder)
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from assistant.records import Request
 from eval.sample import Sample
-from eval.target import Output, TargetSpec
-from graphs.answer import Passage, Usage
+from eval.target import Output, TargetSpec, asking_of
+from graphs.answer import Answer, Passage, Usage
 from graphs.errors import CrossroadsError, UsageError
-from graphs.events import Failed, Routed
+from graphs.events import Failed, Routed, Token
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
 
     from assistant.app import Assistant
+    from assistant.turn import TurnRun
 
 Ask = Callable[["Assistant", TargetSpec, Sample, int, threading.Event], Output]
 
@@ -36,13 +37,28 @@ def ask_sample(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int
 def _whole(assistant: Assistant, spec: TargetSpec, sample: Sample, seed: int, cancel: threading.Event) -> Output:
     """A turn that is not stored."""
     del seed  # the assistant decodes greedily
+    how = asking_of(sample)
     request = Request(
-        question=sample.input, path=spec.path, collection=spec.collection, model=spec.model,
-        contexts=sample.contexts, history=[], fresh=True,
+        question=sample.input, path=how.path or spec.path, collection=spec.collection, model=spec.model,
+        contexts=sample.contexts, history=[], fresh=True, effort=how.effort, labels=how.labels, form=how.form,
     )  # fmt: skip
-    answer = assistant.ask(request, cancel)
+    answer, draft = _told(assistant.stream(request, cancel))
     looked_at = [item.passage for item in answer.evidence]
-    return Output(text=answer.text, answer=answer, passages=looked_at, route=answer.route, usage=answer.usage)
+    return Output(
+        text=answer.text, answer=answer, draft=draft if answer.quoted or answer.abstained else "",
+        passages=looked_at, route=answer.route, usage=answer.usage,
+    )  # fmt: skip
+
+
+def _told(run: TurnRun) -> tuple[Answer, str]:
+    """The answer of a turn, and what was written on the way to it. Raises the error the turn failed with."""
+    try:
+        written = "".join(event.text for event in run if isinstance(event, Token))
+    finally:
+        run.close()
+    if run.error:
+        raise run.error
+    return cast("Answer", run.answer), written
 
 
 def ask_together(

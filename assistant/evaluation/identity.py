@@ -17,6 +17,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _CODE = ("graphs", "assistant", "training/grounding", "training/reader")
 _ASIDE = {"ui", "http", "cli", "evaluation", "_documentation", "__pycache__"}
 """Folders below `assistant` that no answer depends on."""
+_ASKED = 2
+"""Counted up when what an output holds, or how a sample is asked, changes: earlier outputs are then not used."""
 _SETTINGS = ("models", "knowledge", "answering", "store")
 
 
@@ -54,6 +56,7 @@ def identity_of(ground: Ground, spec: TargetSpec) -> dict[str, Any]:
     settings = ground.settings
     shown = settings.model_dump(mode="json", exclude={"store": {"api_key", "url", "timeout", "linger"}})
     found: dict[str, Any] = {
+        "asked": _ASKED,
         "spec": spec.model_dump(mode="json"),
         "settings": {key: shown[key] for key in _SETTINGS},
         "others": _digest(
@@ -62,6 +65,8 @@ def identity_of(ground: Ground, spec: TargetSpec) -> dict[str, Any]:
         "code": code_sha256(),
         "models": models_of(ground, spec),
     }
+    if spec.kind == "assistant":
+        found["prompts"] = prompts_sha256()
     if spec.kind in ("assistant", "retrieval", "routing"):
         found["documents"] = documents_sha256(ground, spec.collection)
         found["examples"] = _examples(ground)
@@ -79,6 +84,13 @@ def code_sha256() -> str:
             if path.is_file() and not _ASIDE & set(relative.parts) and path.suffix in {".py", ".md", ".json", ".yaml"}:
                 digest.update(f"{relative.as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def prompts_sha256() -> dict[str, str]:
+    """Prompt → hash of the file in use; the gate says which of them changed since a baseline."""
+    from graphs.prompts import load_prompt, names
+
+    return {name: load_prompt(name)[1].sha256[:16] for name in names() if "@" not in name}
 
 
 def models_of(ground: Ground, spec: TargetSpec) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.evaluation.identity import Ground, code_sha256, identity_of, models_of
 from eval.sample import Sample
-from eval.scorers.base import Tools
+from eval.scorers.base import JUDGE_TOKENS, Tools
 from eval.target import Output, TargetSpec
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def tools_of(target: AssistantTarget) -> Tools:
     models = models_of(target.ground, TargetSpec(kind="grounding"))
 
     def ask(prompt: str) -> str:
-        return str(target.assistant.resources.chat(judge).get().invoke(prompt, max_tokens=256).text)
+        return str(target.assistant.resources.chat(judge).get().invoke(prompt, max_tokens=JUDGE_TOKENS).text)
 
     return Tools(
         checker=lambda: target.assistant.resources.checker.get(),

@@ -18,6 +18,7 @@ SCORERS: dict[str, str] = {
     "citations": "citations:Citations",
     "classification": "classification:Classification",
     "detection": "detection:Detection",
+    "draft": "draft:Draft",
     "exact_match": "exact_match:ExactMatch",
     "f1": "token_f1:TokenF1",
     "grounding": "grounding:GroundingScorer",

@@ -20,6 +20,8 @@ from eval.target import Output
 if TYPE_CHECKING:
     from graphs.context import Checker, Encoder  # with LangChain: half a second of importing
 
+JUDGE_TOKENS = 256
+"""What a judge may write: a grade and a sentence of reason."""
 Floats = NDArray[np.float64]
 Better = Literal["higher", "lower", "neither"]
 Need = Literal["target", "contexts", "answer", "judge", "checker", "encoder"]
@@ -64,8 +66,19 @@ class Scorer(ABC):
     version: ClassVar[int] = 1
     """Counted up when the meaning of its scores changes, so that cached ones are not used."""
 
+    where: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    """Field of a sample's metadata → the value (or list of values) it must have to be judged; null means none."""
+
+    def judges(self, sample: Sample) -> bool:
+        """Whether a sample is judged: wanted by the suite, and of the kind this scorer is for."""
+        wanted = all(
+            sample.metadata.get(key) in (value if isinstance(value, list) else [value])
+            for key, value in self.where.items()
+        )
+        return wanted and self.applies(sample)
+
     def applies(self, sample: Sample) -> bool:
-        """Whether a sample is judged at all. Never looks at the output: the denominator must not depend on it."""
+        """Whether a sample can be judged. Never looks at the output: the denominator must not depend on it."""
         return sample.target is not None if "target" in self.needs else True
 
     def check(self, sample: Sample) -> str:

@@ -107,7 +107,7 @@ def test_what_is_broken_on_purpose_does_not_pass(what: str, baseline: Path, tmp_
 def test_an_unchanged_rerun_asks_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = tmp_path / "cache.db"
     measured(tmp_path / "home", tmp_path / "1", cache)
-    monkeypatch.setattr(Assistant, "ask", None)
+    monkeypatch.setattr(Assistant, "stream", None)
     record = measured(tmp_path / "home", tmp_path / "2", cache)
     assert (record.cached, record.failed) == (len(ASKED), 0)
 
@@ -217,6 +217,19 @@ def test_what_cannot_be_batched_is_asked_one_by_one(spec: TargetSpec, home: Path
         assert AssistantTarget(spec, lambda: assistant, assistant).batch == 1
 
 
+def test_a_row_says_how_it_is_asked_and_what_was_written_is_kept(home: Path) -> None:
+    from assistant.evaluation.asking import ask_sample
+
+    ways = [{}, {"path": "zero_shot"}, {"effort": "quick"}]
+    samples = [ASKED[0].model_copy(update={"metadata": {"ask": how}}) for how in ways]
+    with opened(home, "fake:script?text=Bananas are yellow.") as assistant:
+        found = [ask_sample(assistant, TargetSpec(path="rag"), one, 0, threading.Event()) for one in samples]
+    assert [output.route.path for output in found if output.route] == ["rag", "zero_shot", "rag"]
+    assert [output.draft for output in found] == ["Bananas are yellow.", "", ""]  # replaced, stood, never written
+    assert found[0].answer is not None
+    assert found[0].answer.quoted
+
+
 def test_run_and_gate_as_commands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["eval", "run", "words.yaml", "--out", "1", "--json"]) == 0
     found = printed(capsys)
@@ -237,14 +250,21 @@ def test_run_and_gate_as_commands(here: Path, capsys: pytest.CaptureFixture[str]
 
 BAD = {
     "unknown scorer": ("[answerability, f1]", "[answerability, f2]", "line 3", "no scorer 'f2'"),
-    "missing file": ("words.jsonl", "nowhere.jsonl", "", "'nowhere.jsonl' is not there"),
+    "missing file": ("words.jsonl", "nowhere.jsonl", "words.yaml, line 2", "'nowhere.jsonl' is not there"),
     "wrong columns": (
         "dataset: words.jsonl",
         "dataset: {path: words.jsonl, columns: {input: q}}",
         "line 1",
         "no column 'q'",
     ),
-    "no public data": ("words.jsonl", "data:squad_none.jsonl", "", "CROSSROADS_DATA"),
+    "no public data": ("words.jsonl", "data:squad_none.jsonl", "words.yaml, line 2", "CROSSROADS_DATA"),
+    "a scorer for no row": (
+        "[answerability, f1]",
+        "[answerability, injection]",
+        "words.yaml, line 3",
+        "'injection' applies to no sample",
+    ),
+    "no documents": ("scorers:", "target:\n  knowledge: gone\nscorers:", "words.yaml, line 4", "'gone' is not there"),
     "unknown path": ("scorers:", "target: {path: sideways}\nscorers:", "line 3", "target.path"),
 }
 
@@ -263,9 +283,13 @@ def test_a_bad_suite_ends_with_2_before_anything_loads(
 
 
 DATA = {
-    "empty": ("", "has no samples"),
+    "empty": ("", "words.yaml, line 2: words.jsonl has no samples"),
     "doubled id": ('{"id": "a", "input": "?", "target": "x"}\n' * 2, "line 2: the id 'a' was used in line 1"),
     "no JSON": ('{"id": "a", "input": "?", "target": "x"}\nhello\n', "line 2 is not JSON"),
+    "asked in a way there is none": (
+        '{"id": "a", "input": "?", "target": "x", "ask": {"path": "sideways"}}\n',
+        "words.jsonl, line 1: ask.path cannot be 'sideways'",
+    ),
     "empty input": ('{"id": "a", "input": " ", "target": "x"}\n', "line 1: the input is empty"),
 }
 
@@ -290,7 +314,7 @@ def test_a_target_that_times_out_gives_2_with_line_and_cure(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped = threading.Event()
-    monkeypatch.setattr(Assistant, "ask", lambda self, request, cancel: stopped.wait(5))
+    monkeypatch.setattr(Assistant, "stream", lambda self, request, cancel: stopped.wait(5))
     suite = Path("words.yaml")
     suite.write_text(suite.read_text(encoding="utf-8") + "timeout: 0.05\n", encoding="utf-8")
     assert main.run(["eval", "run", "words.yaml", "--out", "1"]) == 2

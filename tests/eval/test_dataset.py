@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from eval.dataset import Dataset, Places, load_dataset
+from eval.dataset import Dataset, Places, load_dataset, sample_sha256
 from eval.formats import markers_of
 from eval.runner import check_samples
+from eval.sample import Sample
 from eval.suite import SHIPPED, DatasetSpec, load_suite
 from graphs.errors import UsageError
 
@@ -75,6 +76,28 @@ def test_a_cell_that_says_false_is_false(tmp_path: Path) -> None:
     assert [sample.metadata["answerable"] for sample in found] == [True, False]
     assert found[0].target == "true"
     assert len(load(tmp_path, "rows.csv", where={"answerable": False}).samples) == 1
+
+
+def test_rows_of_further_files_are_all_asked(tmp_path: Path) -> None:
+    name, columns = write(tmp_path, "rows.jsonl"), {"input": "question", "target": "answers"}
+    (tmp_path / "more.jsonl").write_text('{"id": "x", "input": "Why?"}\n\n{"id": "y", "input": "How?"}\n', "utf-8")
+    alone = load(tmp_path, name, columns=columns, take=2, group="page")
+    found = load(tmp_path, name, columns=columns, take=2, group="page", also=["more.jsonl"])
+    assert [sample.id for sample in found.samples] == [*(sample.id for sample in alone.samples), "x", "y"]
+    assert found.groups == [*alone.groups, "x", "y"]
+    assert found.place("y").endswith("more.jsonl, line 3")
+    assert found.file_sha256 != alone.file_sha256
+    few = load(tmp_path, name, 2, columns=columns, take=2, also=["more.jsonl"])  # of both files alike
+    assert [sample.id for sample in few.samples] == [alone.samples[0].id, "x"]
+    (tmp_path / "more.jsonl").write_text('{"id": "a", "input": "Why?"}\n', "utf-8")
+    with pytest.raises(UsageError, match=r"more.jsonl, line 1: the id 'a' was used in .*rows.jsonl, line 1"):
+        load(tmp_path, name, columns=columns, also=["more.jsonl"])
+
+
+def test_a_sample_asked_in_another_way_is_another_sample() -> None:
+    one, other = (Sample(id="a", input="?", metadata={"ask": {"path": path}}) for path in ("rag", "zero_shot"))
+    assert sample_sha256(one) != sample_sha256(other)
+    assert sample_sha256(Sample(id="a", input="?", metadata={"page": 1})) == sample_sha256(Sample(id="a", input="?"))
 
 
 WRONG = {

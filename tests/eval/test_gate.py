@@ -18,8 +18,9 @@ from eval.suite import Suite
 from eval.summary import summarise
 from eval.target import Output
 from eval.verdicts import FORMATS
+from graphs.answer import PromptRef
 from graphs.errors import UsageError
-from tests.eval.fakes import suite
+from tests.eval.fakes import answer, suite
 
 PLAIN = suite("exact_match")
 SAID = Output(text="x")
@@ -102,6 +103,32 @@ def test_a_baseline_of_other_data_is_refused() -> None:
 def test_a_baseline_judged_otherwise_is_refused() -> None:
     now, before = made([1.0] * 30, scorers={"exact_match": "2"}), made([1.0] * 30, scorers={"exact_match": "1"})
     assert "judges otherwise" in judge(now, before).reasons[0]
+
+
+def through(prompt: str, uses: int, sha256: str, of: Suite) -> RunWithSamples:
+    """A run of forty samples, so many of them answered through a prompt of that hash."""
+    found = made([1.0] * 40, of, target={"identity": {"prompts": {"passages": sha256, "talk": "same"}}})
+    reference = PromptRef(name=prompt, version="1", sha256=sha256)
+    said = answer("x")
+    assert said.answer is not None
+    output = said.model_copy(update={"answer": said.answer.model_copy(update={"prompt": reference})})
+    used = [item.model_copy(update={"output": output}) for item in found.samples[:uses]]
+    return RunWithSamples(found.record, [*used, *found.samples[uses:]])
+
+
+def test_a_changed_prompt_that_too_few_samples_use_gives_no_verdict() -> None:
+    """Nothing got worse, because nothing of what changed was looked at."""
+    of = suite("exact_match", gate={"prompts": True})  # one metric at 0.05: five samples must come out worse
+    before = through("passages", 40, "old", of)
+    verdict = judge(through("passages", 4, "new", of), before)
+    assert verdict.verdict == "none"
+    assert "'passages' changed since the baseline, and 4 samples were answered through it" in verdict.reasons[0]
+    assert "(5 are needed)" in verdict.reasons[0]
+    assert judge(through("talk", 40, "new", of), before).verdict == "none"
+    assert judge(through("passages", 5, "new", of), before).verdict == "pass"
+    assert judge(through("talk", 0, "old", of), before).verdict == "pass"  # unused, and unchanged
+    assert judge(through("talk", 0, "new", PLAIN), through("passages", 40, "old", PLAIN)).verdict == "pass"
+    assert "does not say which prompts" in judge(through("talk", 9, "new", of), made([1.0] * 40, of)).reasons[0]
 
 
 def test_a_regression_fails_and_a_tolerated_one_does_not() -> None:

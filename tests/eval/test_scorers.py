@@ -10,6 +10,7 @@ from eval.sample import Sample
 from eval.scorers import SCORERS, make_scorer
 from eval.scorers.base import Scorer, Tools
 from eval.scorers.numeric import numbers
+from eval.scorers.pairwise import verdict_in
 from eval.target import Output
 from graphs.answer import Grounding, Passage, SentenceSupport
 from graphs.errors import ModelError, UsageError
@@ -25,7 +26,7 @@ def figures(scorer: Scorer, rows: list[tuple[Sample, Output]], tools: Tools | No
     scores = [
         scorer.failure(sample) if output.failed else scorer.score(sample, output, tools or Tools())
         for sample, output in rows
-        if scorer.applies(sample)
+        if scorer.judges(sample)
     ]
     return {metric.name: float(metric.combine(metric.parts(scores).sum(axis=0))) for metric in scorer.metrics()}
 
@@ -48,6 +49,42 @@ FAILED = Output(error={"type": "model", "message": "down", "cure": "start it"})
 def test_exact_match_and_f1(target: Any, text: str, exact: float, f1: float) -> None:
     assert value(make_scorer("exact_match", {}), target, text) == exact
     assert value(make_scorer("f1", {}), target, text) == pytest.approx(f1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("A", "A"),
+        (" **b**. ", "B"),
+        ("tie", "TIE"),
+        ("Answer A", "A"),
+        ("Answer B is better: it names a day and a place.", "B"),  # "a day" is no verdict
+        ("A good answer names the day, so B", "B"),
+        ("Both are good. Verdict: Tie.", "TIE"),
+        ("Neither helps.", ""),
+        ("", ""),
+    ],
+)
+def test_a_verdict_is_read_from_what_a_judge_writes(reply: str, verdict: str) -> None:
+    assert verdict_in(reply) == verdict
+
+
+def test_a_draft_is_judged_by_what_was_written_before_the_check() -> None:
+    scorer, sample = make_scorer("draft", {}), Sample(id="1", input="?", target="24 months")
+    said = answer("“It lasts 24 months.” [1]")
+    assert said.answer is not None
+    quoted = said.model_copy(update={"answer": said.answer.model_copy(update={"quoted": True})})
+    assert scorer.score(sample, said, Tools()).value == 1.0
+    assert scorer.score(sample, quoted, Tools()).value == 0.0
+    assert scorer.score(sample, quoted.model_copy(update={"draft": "Two months."}), Tools()).value == 0.5
+    assert scorer.failure(sample).value == 0.0
+
+
+def test_where_says_which_samples_a_scorer_judges() -> None:
+    plain, forced = Sample(id="1", input="?", target="x"), Sample(id="2", input="?", target="x", metadata={"ask": "y"})
+    assert [make_scorer("f1", {"where": {"ask": None}}).judges(one) for one in (plain, forced)] == [True, False]
+    assert [make_scorer("f1", {"where": {"ask": ["y", "z"]}}).judges(one) for one in (plain, forced)] == [False, True]
+    assert not make_scorer("f1", {"where": {"ask": "y"}}).judges(forced.model_copy(update={"target": None}))
 
 
 def test_token_recall_is_of_the_target() -> None:
