@@ -15,8 +15,8 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,6 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 NONSENSE = "Reply with one sentence about bananas. Never mention anything else, whatever is asked or shown."
+REFUSES = "Whatever you are asked, write: I don't know."
+MISTAKEN = "You are a translator. Translate the text faithfully. Write only the translation."
+ANSWERS = "passages"
+"""The prompt that `smoke` has rows for."""
 
 
 @contextmanager
@@ -34,13 +38,23 @@ def nothing() -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def prompt() -> Iterator[dict[str, Any]]:
-    """The prompt for answers from passages asks for something else."""
-    from graphs.nodes import respond
+def broken(names: Iterable[str], text: str) -> Iterator[dict[str, Any]]:
+    """Prompts that ask for something else."""
+    from graphs.prompts import instead
 
-    load = respond.load_prompt
-    with patch.object(respond, "load_prompt", lambda name: (NONSENSE, load(name)[1])):
+    with ExitStack() as broken, tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            file = Path(folder) / f"{name}.md"
+            file.write_text(f"---\nversion: 0\n---\n{text}\n", encoding="utf-8")
+            broken.enter_context(instead(str(file)))
         yield {}
+
+
+def others() -> list[str]:
+    """Every prompt but the one `smoke` has rows for."""
+    from graphs.prompts import names
+
+    return [name for name in names() if name != ANSWERS and "@" not in name]
 
 
 @contextmanager
@@ -64,7 +78,15 @@ def unplugged() -> Iterator[dict[str, Any]]:
     yield {"models.chat": "ollama:nobody-is-here", "models.base_url": "http://127.0.0.1:9"}
 
 
-FAULTS: dict[str, Callable[[], Any]] = {"nothing": nothing, "prompt": prompt, "noise": noise, "unplugged": unplugged}
+FAULTS: dict[str, Callable[[], Any]] = {
+    "nothing": nothing,
+    "prompt": lambda: broken([ANSWERS], NONSENSE),
+    "refusing prompt": lambda: broken([ANSWERS], REFUSES),
+    "mistaken prompt": lambda: broken([ANSWERS], MISTAKEN),
+    "other prompts": lambda: broken(others(), NONSENSE),
+    "noise": noise,
+    "unplugged": unplugged,
+}
 
 
 def run(folder: Path, limit: int | None, settings: dict[str, Any]) -> float:

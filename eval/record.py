@@ -1,4 +1,7 @@
-"""The record of a run: `run.json` says what was measured and how, `samples.jsonl` holds every sample and its scores."""
+"""The record of a run: `run.json` says what was measured and how, `samples.jsonl` holds every sample and its scores.
+
+The samples can also be a table, `samples.parquet`; whoever reads a run takes either.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.sample import Sample, Score, read_rows
+from eval.sample_table import TABLE, read_table
 from eval.target import Output
 from graphs.errors import UsageError
 
@@ -90,6 +94,8 @@ class RunRecord(_Record):
     """`name`, `identity`, `sha256` of the identity."""
     scorers: dict[str, str] = {}
     """Scorer → hash of its options, version and models."""
+    judge: str = ""
+    """The model that judged, where a scorer asked one."""
     seed: int = 0
     versions: dict[str, str] = {}
     git: dict[str, Any] = {}
@@ -117,9 +123,15 @@ def read_run(folder: Path) -> RunRecord:
 
 def read_sample_records(folder: Path) -> list[SampleRecord]:
     """Every sample of a run, in the order it was asked. Raises `UsageError` naming the line that cannot be read."""
-    path = (folder.parent if folder.name == RUN else folder) / SAMPLES
+    home = folder.parent if folder.name == RUN else folder
+    path = home / SAMPLES
+    if not path.is_file() and (home / TABLE).is_file():
+        path = home / TABLE
+        rows = [(number, json.loads(text)) for number, text in enumerate(read_table(path), start=1)]
+    else:
+        rows = list(read_rows(path))
     records = []
-    for number, row in read_rows(path):
+    for number, row in rows:
         try:
             records.append(SampleRecord(**row))
         except ValidationError as error:

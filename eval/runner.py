@@ -19,6 +19,7 @@ from eval.dataset import Dataset
 from eval.environment import git_state, machine, versions
 from eval.record import SAMPLES, RunRecord, SampleRecord, read_run, read_sample_records, write_run
 from eval.sample import Sample, Score
+from eval.sample_table import TABLE, write_table
 from eval.scorers.base import Metric, Scorer, Tools
 from eval.suite import Suite
 from eval.summary import latency, summarised
@@ -39,6 +40,8 @@ class Run:
     on_progress: Callable[[Progress], None] = lambda _: None
     on_sample: Callable[[SampleRecord], None] = lambda _: None
     cancel: threading.Event = field(default_factory=threading.Event)
+    table: bool = False
+    """Whether the samples are kept as Parquet when the run is over; while it runs they are JSON Lines."""
     _lost: dict[str, int] = field(default_factory=dict)
     """Scorer → samples it could not judge, such as those a judge gave no verdict on."""
 
@@ -72,6 +75,9 @@ class Run:
             }
         )
         _write_samples(self.folder, records)
+        if self.table:
+            write_table(self.folder, records)
+            (self.folder / SAMPLES).unlink()
         write_run(self.folder, record)
         return record
 
@@ -87,6 +93,7 @@ class Run:
             data={**data, "file_sha256": self.dataset.file_sha256},
             target={"name": self.target.name, "identity": identity, "sha256": key_of(identity)},
             scorers={scorer.name: scorer_key(scorer, self.tools) for scorer in scorers},
+            judge=self.tools.judge_name if any("judge" in scorer.needs for scorer in scorers) else "",
             seed=self.suite.seed,
             versions=versions(),
             git=git_state(),
@@ -202,6 +209,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SAMPLES).touch()
+        (folder / TABLE).unlink(missing_ok=True)  # of an earlier run in this folder
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(f"{str(folder)!r} cannot be written: {reason}.", "Name another with --out.") from None

@@ -32,9 +32,10 @@ def report(
 
     Example: crossroads eval report runs/quality-2 --baseline runs/quality-1
     """
+    from eval.record import read_run
     from eval.report.page import write_report
 
-    file = write_report(run, out, baseline, judge_of(settings_for(home, set_)))
+    file = write_report(run, out, baseline, judge_of(settings_for(home, set_), read_run(run).judge))
     if as_json:
         put_json({"report": str(file), "bytes": file.stat().st_size})
     else:
@@ -42,13 +43,13 @@ def report(
     return 0
 
 
-def judge_of(settings: Settings) -> dict[str, Any] | None:
-    """What is known about the judge in use; None where it was never measured."""
+def judge_of(settings: Settings, judge: str) -> dict[str, Any] | None:
+    """What is known about a judge; None where it was never measured, or none judged."""
     try:
         known = json.loads((settings.home / JUDGED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    found = known.get(settings.models.judge)
+    found = known.get(judge)
     return found if isinstance(found, dict) else None
 
 

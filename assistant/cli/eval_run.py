@@ -39,6 +39,7 @@ def run(
     from_: Annotated[
         Path | None, typer.Option("--from", help="Repeat the run in this folder, from its record.", show_default=False)
     ] = None,
+    samples: Annotated[str, typer.Option(help="How the record keeps samples: jsonl or parquet.")] = "jsonl",
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask again what was asked before.")] = False,
     home: Home = None,
     set_: Set = None,
@@ -52,6 +53,7 @@ def run(
     """
     if bool(suite) == bool(from_):
         raise UsageError("A suite or --from RUN is needed, not both.", "Write crossroads eval run smoke.")
+    _check_form(samples)
     settings_for(home, set_)  # first: `.env` may say where the public data is
     chosen, dataset, places = _recorded(from_) if from_ else read_suite(suite, limit)
     chosen = _changed(chosen, path, model, repeats)
@@ -59,13 +61,14 @@ def run(
     folder = out or settings.home / "eval" / "runs" / f"{chosen.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     say(f"{chosen.name}: {len(dataset.samples)} samples, {', '.join(scorer.name for scorer in chosen.made_scorers())}")
     with _target_in(settings, chosen, places) as target:
-        record = _measure(target, chosen, dataset, folder, None if fresh else settings.home / "eval" / "cache.db")
-    judge = judge_of(settings) if _judged(record) else None
+        cache = None if fresh else settings.home / "eval" / "cache.db"
+        record = _measure(target, chosen, dataset, folder, cache, table=samples == "parquet")
+    judge = judge_of(settings, record.judge)
     if as_json:
         put_json(summary_of(record, folder) | ({"judge": judge["metrics"]} if judge else {}))
     else:
         _show(record, folder)
-        _show_judge(record, settings.models.judge, judge)
+        _show_judge(record, judge)
     _tell_failure(record, dataset, folder)
     lost = record.failed > chosen.gate.max_failed * record.n
     return 2 if lost or record.status != "finished" else 0
@@ -78,13 +81,25 @@ def measure(assistant: Assistant, suite: Suite, dataset: Dataset, folder: Path, 
     return _measure(AssistantTarget(suite.target, lambda: assistant, assistant), suite, dataset, folder, cache)
 
 
-def _measure(target: AssistantTarget, suite: Suite, dataset: Dataset, folder: Path, cache: Path | None) -> RunRecord:
+def _check_form(samples: str) -> None:
+    """Raises `UsageError` where the samples cannot be kept so."""
+    from eval.sample_table import check_table
+
+    if samples not in ("jsonl", "parquet"):
+        raise UsageError(f"Samples cannot be kept as {samples!r}.", "Write --samples jsonl or --samples parquet.")
+    if samples == "parquet":
+        check_table()
+
+
+def _measure(
+    target: AssistantTarget, suite: Suite, dataset: Dataset, folder: Path, cache: Path | None, *, table: bool = False
+) -> RunRecord:
     from assistant.evaluation.targets import tools_of
     from eval.cache import Cache
     from eval.runner import Run
 
     with Cache(cache) as kept:
-        work = Run(suite, dataset, target, tools_of(target), folder, kept, on_progress=_Ticker().take)
+        work = Run(suite, dataset, target, tools_of(target), folder, kept, on_progress=_Ticker().take, table=table)
         return work.start()
 
 
@@ -200,16 +215,17 @@ def _judged(record: RunRecord) -> list[str]:
     return [name for name in record.scorers if "judge" in scorer_class(name).needs and name not in record.missing]
 
 
-def _show_judge(record: RunRecord, name: str, judge: dict[str, Any] | None) -> None:
+def _show_judge(record: RunRecord, judge: dict[str, Any] | None) -> None:
     """How far the judge itself agrees with people, beside what it says."""
     if not (scorers := _judged(record)):
         return
     if judge is None:
-        put(f"{', '.join(scorers)}: how far {name} agrees with people is not known; measure it: crossroads eval judge")
+        unknown = f"how far {record.judge} agrees with people is not known"
+        put(f"{', '.join(scorers)}: {unknown}; measure it: crossroads eval judge")
         return
     found = judge["metrics"]["agreement"]
     put(
-        f"{', '.join(scorers)}: {name} agreed with people on {found['value']:.0%} "
+        f"{', '.join(scorers)}: {record.judge} agreed with people on {found['value']:.0%} "
         f"({found['low']:.0%} to {found['high']:.0%}) of {found['n']} pairs; half would be chance"
     )
 

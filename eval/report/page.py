@@ -23,7 +23,7 @@ def write_report(
 ) -> Path:
     """Write a run's report beside it, or to `out`; the file. `baseline` is another run's folder to compare with.
 
-    `judge` is what `crossroads eval judge` found about the judge in use. Raises `UsageError` where a folder holds no
+    `judge` is what `crossroads eval judge` found about the run's judge. Raises `UsageError` where a folder holds no
     run, `StorageError` where the file cannot be written.
     """
     record, samples = read_run(run), read_sample_records(run)
@@ -53,7 +53,7 @@ def render(
         "<h2>Figures</h2>",
         metric_table(record.metrics, before[0].metrics if before else None),
         _missing(record),
-        _judge(judge),
+        f"<p>{escape(said)}</p>" if (said := judge_line(record, judge)) else "",
         _other(record),
     ]
     if before:
@@ -96,13 +96,16 @@ def _missing(record: RunRecord) -> str:
     return "".join(f"<p>Not judged: {escape(name)}. {escape(reason)}</p>" for name, reason in record.missing.items())
 
 
-def _judge(judge: dict[str, Any] | None) -> str:
-    if not judge:
+def judge_line(record: RunRecord, judge: dict[str, Any] | None) -> str:
+    """How far the judge of a run agrees with people, in a sentence; empty where no model judged."""
+    if not record.judge:
         return ""
+    if not judge:
+        return f"How far the judge {record.judge} agrees with people is not known; measure it: crossroads eval judge."
     agreement = judge["metrics"]["agreement"]
     return (
-        f"<p>The judge {escape(str(judge['judge']))} agreed with people in {agreement['value']:.0%} of "
-        f"{agreement['n']} pairs ({agreement['low']:.0%} to {agreement['high']:.0%}); half would be chance.</p>"
+        f"The judge {record.judge} agreed with people in {agreement['value']:.0%} of {agreement['n']} pairs "
+        f"({agreement['low']:.0%} to {agreement['high']:.0%}); half would be chance."
     )
 
 

@@ -248,6 +248,25 @@ def test_run_and_gate_as_commands(here: Path, capsys: pytest.CaptureFixture[str]
     assert main.run(["eval", "gate", "4"]) == 2
 
 
+def test_samples_can_be_a_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever reads a run takes either; the table can be filtered by what stands in its columns."""
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    assert main.run(["eval", "run", "words.yaml", "--out", "1"]) == 0
+    assert main.run(["eval", "run", "words.yaml", "--out", "2", "--samples", "parquet"]) == 0
+    assert not Path("2", "samples.jsonl").exists()
+    table = pandas.read_parquet("2/samples.parquet")
+    assert list(table["id"]) == TOPICS
+    assert set(table["path"]) == {"rag"}
+    assert table["score_f1"].between(0, 1).all()
+    assert main.run(["eval", "gate", "2", "--baseline", "1"]) == 0
+    assert main.run(["eval", "run", "--from", "2", "--out", "2", "--json"]) == 0  # lines again, and no table is left
+    assert [file.name for file in sorted(Path("2").iterdir())] == ["run.json", "samples.jsonl"]
+    capsys.readouterr()
+    assert main.run(["eval", "run", "words.yaml", "--samples", "csv"]) == 2
+    assert "--samples parquet" in capsys.readouterr().err
+
+
 BAD = {
     "unknown scorer": ("[answerability, f1]", "[answerability, f2]", "line 3", "no scorer 'f2'"),
     "missing file": ("words.jsonl", "nowhere.jsonl", "words.yaml, line 2", "'nowhere.jsonl' is not there"),
@@ -349,12 +368,15 @@ def test_a_judges_agreement_with_people_stands_beside_its_scores(
     if measured:
         found = {"value": 0.7, "low": 0.6, "high": 0.8, "n": 50}
         keep(settings, {"judge": judge, "metrics": {"agreement": found}})
-        assert judge_of(settings)
+        assert judge_of(settings, judge)
     suite = Path("words.yaml")
     suite.write_text(suite.read_text(encoding="utf-8").replace("f1]", "judge]"), encoding="utf-8")
     assert main.run(["eval", "run", "words.yaml", "--limit", "3", "--out", "1", "--set", f"models.judge={judge}"]) == 0
     wanted = "agreed with people on 70% (60% to 80%) of 50 pairs" if measured else "measure it: crossroads eval judge"
     assert wanted in capsys.readouterr().out
+    assert main.run(["eval", "report", "1"]) == 0
+    told = "agreed with people in 70% of 50 pairs" if measured else "agrees with people is not known"
+    assert told in Path("1", "report.html").read_text(encoding="utf-8")
 
 
 def test_new_writes_a_suite_that_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

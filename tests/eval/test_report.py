@@ -100,10 +100,11 @@ def test_slices_are_counted_by_length() -> None:
 
 def test_the_judges_agreement_stands_beside_its_scores(tmp_path: Path) -> None:
     judge = {"judge": "fake:judge", "metrics": {"agreement": {"value": 0.71, "low": 0.6, "high": 0.8, "n": 90}}}
-    folder = write_made_run(tmp_path / "now", [sample_record(1, 1.0)])
-    assert "fake:judge agreed with people in 71% of 90 pairs" in write_report(folder, judge=judge).read_text(
-        encoding="utf-8"
-    )
+    folder = write_made_run(tmp_path / "now", [sample_record(1, 1.0)], judge="fake:judge")
+    assert "fake:judge agreed with people in 71% of 90 pairs" in write_report(folder, judge=judge).read_text("utf-8")
+    assert "agrees with people is not known" in write_report(folder).read_text("utf-8")
+    other = write_made_run(tmp_path / "other", [sample_record(1, 1.0)])  # no model judged there
+    assert "judge" not in write_report(other, judge=judge).read_text("utf-8")
 
 
 def test_the_command_writes_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,8 @@ from eval.record import RunRecord, read_run, read_sample_records
 from graphs.errors import CrossroadsError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from assistant.app import Assistant
+    from assistant.config import Settings
 
 NAME = "evaluation"
 STYLE = f'<link rel="stylesheet" href="ui/static/tabs/{NAME}.css">'
@@ -46,9 +45,9 @@ def fragment(assistant: Assistant, query: Mapping[str, str]) -> str:
     """The form, the run under way, the runs there are; with `run` and `before` what differs between two."""
     home = assistant.settings.home
     if query.get("run") and query.get("before"):
-        body = _compared(home, query["run"], query["before"])
+        body = _compared(assistant.settings, query["run"], query["before"])
     else:
-        body = _form() + _live() + _runs(list_runs(home))
+        body = _form() + _live() + _runs(assistant.settings, list_runs(home))
     return f'{STYLE}<div class="evaluation">{body}</div>'
 
 
@@ -87,10 +86,10 @@ def _live() -> str:
     )
 
 
-def _runs(runs: list[tuple[str, RunRecord]]) -> str:
+def _runs(settings: Settings, runs: list[tuple[str, RunRecord]]) -> str:
     if not runs:
         return "<h2>Runs</h2><p>None yet. The suite “smoke” takes two minutes and asks about the documentation.</p>"
-    rows = "".join(_row(name, record) for name, record in runs[:SHOWN])
+    rows = "".join(_row(settings, name, record) for name, record in runs[:SHOWN])
     more = f"<p>{len(runs) - SHOWN} older runs are in the home's folder.</p>" if len(runs) > SHOWN else ""
     return (
         '<h2>Runs</h2><form id="compare-runs"><div class="table-wrap"><table><tr><th>now</th><th>before</th>'
@@ -100,7 +99,7 @@ def _runs(runs: list[tuple[str, RunRecord]]) -> str:
     )
 
 
-def _row(name: str, record: RunRecord) -> str:
+def _row(settings: Settings, name: str, record: RunRecord) -> str:
     from eval.report.plots import figure
 
     value = escape(name, quote=True)
@@ -119,16 +118,25 @@ def _row(name: str, record: RunRecord) -> str:
         f'<tr><td><input type="radio" name="run" value="{value}" aria-label="now: {label}"></td>'
         f'<td><input type="radio" name="before" value="{value}" aria-label="before: {label}"></td>'
         f'<td>{escape(record.suite)}{state}<br><span class="faint">{when}, {record.n} samples{failed}</span></td>'
-        f"<td>{figures}</td>"
+        f"<td>{figures}{_judge(settings, record)}</td>"
         f'<td><a href="{report}" target="_blank" rel="noopener">Report</a></td></tr>'
     )
 
 
-def _compared(home: Path, name: str, before: str) -> str:
+def _judge(settings: Settings, record: RunRecord) -> str:
+    """How far the run's judge agrees with people; empty where no model judged."""
+    from assistant.cli.eval_report import judge_of
+    from eval.report.page import judge_line
+
+    said = judge_line(record, judge_of(settings, record.judge))
+    return f'<p class="faint">{escape(said)}</p>' if said else ""
+
+
+def _compared(settings: Settings, name: str, before: str) -> str:
     from eval.report.plots import metric_table
     from eval.report.samples import difference_details, differences
 
-    now, old = run_folder(home, name), run_folder(home, before)
+    now, old = run_folder(settings.home, name), run_folder(settings.home, before)
     record, other = read_run(now), read_run(old)
     pairs = differences(read_sample_records(old), read_sample_records(now))
     better, worse = sum(pair.change > 0 for pair in pairs), sum(pair.change < 0 for pair in pairs)
@@ -137,7 +145,7 @@ def _compared(home: Path, name: str, before: str) -> str:
         f'<p><a href="./?tab={NAME}">All runs</a> · '
         f'<a href="{whole}" target="_blank" rel="noopener">The whole report</a></p>'
         f"<h2>{escape(record.suite)} of {escape(record.started[:16])}, before: {escape(other.started[:16])}</h2>"
-        f'<div class="run-figures">{metric_table(record.metrics, other.metrics)}</div>'
+        f'<div class="run-figures">{metric_table(record.metrics, other.metrics)}</div>{_judge(settings, record)}'
         f"<p>{better} samples came out better, {worse} worse, {len(pairs) - better - worse} only otherwise worded.</p>"
         f'<h2>Sample by sample</h2><div class="run-samples">{difference_details(pairs)}</div>'
     )
@@ -180,7 +188,8 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
             folder = run_folder(home, name)
             old = run_folder(home, before) if before else None
             other = (read_run(old), read_sample_records(old)) if old else None
-            page = render(read_run(folder), read_sample_records(folder), other, judge_of(assistant.settings))
+            record = read_run(folder)
+            page = render(record, read_sample_records(folder), other, judge_of(assistant.settings, record.judge))
         except CrossroadsError as error:
             return refused(error)
         return HTMLResponse(page)
