@@ -17,7 +17,7 @@ from eval.record import RunRecord, SampleRecord, read_run, read_sample_records
 from eval.runner import watched_metrics
 from eval.scorers.base import Floats, Metric
 from eval.statistics import Comparison, compare, holm, least_clusters
-from eval.suite import GateSpec, Suite
+from eval.suite import GateSpec, Suite, suite_of
 from graphs.errors import UsageError
 
 Outcome = Literal["pass", "fail", "none"]
@@ -88,7 +88,7 @@ class RunWithSamples:
 
 def judge(run: RunWithSamples, baseline: RunWithSamples | None = None) -> Verdict:
     """The verdict on a run. A failed precondition means that there is none, whatever the figures say."""
-    suite = Suite(**run.record.definition)
+    suite = suite_of(run.record.definition, run.record.run_id)
     checks = [*_preconditions(run, suite.gate, "the run")]
     if baseline is not None:
         checks += _comparable(run, baseline, suite)

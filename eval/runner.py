@@ -21,7 +21,7 @@ from eval.record import SAMPLES, RunRecord, SampleRecord, read_run, read_sample_
 from eval.sample import Sample, Score
 from eval.sample_table import TABLE, write_table
 from eval.scorers.base import Metric, Scorer, Tools
-from eval.suite import Suite
+from eval.suite import Suite, suite_of
 from eval.summary import latency, summarised
 from eval.target import Target, asking_of
 from graphs.errors import CrossroadsError, StorageError, UsageError
@@ -229,7 +229,7 @@ def recorded_suite(folder: Path) -> tuple[Suite, Dataset]:
     items = list(reversed(first.values()))
     if record.status != "finished" or not items:
         raise UsageError(f"The run in {str(folder)!r} did not finish.", "Run its suite again; it continues.")
-    suite = Suite(**record.definition)
+    suite = suite_of(record.definition, record.run_id)
     lines = {item.sample.id: number for number, item in enumerate(items, start=1)}
     samples, groups = [item.sample for item in items], [item.group for item in items]
     return suite, Dataset(samples, groups, lines, str(record.data["source"]), str(record.data["file_sha256"]))

@@ -181,6 +181,19 @@ def load_suite(path: Path) -> Suite:
     return _checked(found, text, path)
 
 
+def suite_of(definition: dict[str, Any], run: str) -> Suite:
+    """The suite a run's record holds. Raises `UsageError` where it holds none that can be used here."""
+    if "compare" in definition:
+        cure = "Run a suite with `crossroads eval run`; the comparison's own table judges its paths."
+        raise UsageError(f"The run {run!r} is a path of a comparison, not of a suite.", cure)
+    try:
+        return Suite(**definition)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"The suite of the run {run!r}: {where}: {first['msg']}.", "Run its suite again.") from None
+
+
 def _checked(found: dict[str, Any], text: str, path: Path) -> Suite:
     try:
         return Suite(**found)

@@ -54,6 +54,22 @@ def test_every_kind_of_file_gives_the_same_samples(name: str, tmp_path: Path) ->
     assert [found.lines[key] for key in "abc"] == [first, first + 1, first + 2]
 
 
+def test_rows_of_the_hub_are_asked_for_by_name(tmp_path: Path) -> None:
+    """The package `datasets` takes a folder for a name, so that this needs no network."""
+    pytest.importorskip("datasets")
+    folder = tmp_path / "owner-name"
+    folder.mkdir()
+    write(folder, "test.jsonl")
+    columns = {"input": "question", "target": "answers"}
+    found = load(tmp_path, f"hub:{folder}", columns=columns, split="test", group="page")
+    assert [sample.input for sample in found.samples] == ["Who?", "What?", "When?"]
+    assert found.samples[0].target == ["Ann", "Anna"]
+    assert found.place("b") == f"hub:{folder}, line 2"
+    with pytest.raises(UsageError, match="cannot be had from the hub") as raised:
+        load(tmp_path, f"hub:{tmp_path / 'nothing'}", columns=columns)
+    assert raised.value.cure
+
+
 def test_rows_are_filtered_drawn_and_limited(tmp_path: Path) -> None:
     name, columns = write(tmp_path, "rows.jsonl"), {"input": "question", "target": "answers"}
     one = load(tmp_path, name, columns=columns, where={"page": "one"})

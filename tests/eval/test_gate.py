@@ -206,6 +206,15 @@ def test_every_form_tells_the_verdict(form: str) -> None:
         assert "below 0.9" in told[1]
 
 
+def test_a_run_without_a_suite_is_refused(tmp_path: Path) -> None:
+    """A path of a comparison is written down as a run, so that reports show it."""
+    whole = made([1.0] * 30, suite("exact_match", thresholds={"exact_match": 0.5}))
+    for definition, said in [({"compare": "rag"}, "path of a comparison"), ({"name": "x"}, "dataset: Field required")]:
+        with pytest.raises(UsageError, match=said) as raised:
+            judge(RunWithSamples(whole.record.model_copy(update={"definition": definition}), whole.samples))
+        assert raised.value.cure
+
+
 def test_a_run_is_not_its_own_baseline(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="are the same folder"):
         judge_folders(tmp_path, tmp_path)
