@@ -61,7 +61,7 @@ def render(
         parts += [f"<h2>What differs from {escape(before[0].run_id)}</h2>", _sum(pairs), difference_details(pairs)]
     parts += [
         "<h2>Slices</h2>",
-        slice_tables(samples, scorers_of(samples)),
+        slice_tables(samples, scorers_of(samples), record.definition.get("slices") or ()),
         "<h2>Worst samples</h2>",
         worst_samples(samples),
         "<h2>How to repeat this</h2>",

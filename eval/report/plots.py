@@ -15,19 +15,21 @@ def metric_table(metrics: Mapping[str, MetricValue], before: Mapping[str, Metric
     rows = "".join(_row(name, value, (before or {}).get(name)) for name, value in metrics.items())
     other = '<th class="number">before</th>' if before else ""
     head = f'<tr><th>metric</th><th class="number">value</th><th class="number">95 %</th>{other}'
-    return f'<div class="wide"><table>{head}<th>interval</th><th class="number">n</th></tr>{rows}</table></div>'
+    tail = '<th>interval</th><th class="number">sees</th><th class="number">n</th></tr>'
+    told = '<p class="quiet">“sees” is the smallest change for the worse that so many samples would show.</p>'
+    return f'<div class="wide"><table>{head}{tail}{rows}</table></div>{told}'
 
 
 def _row(name: str, value: MetricValue, before: MetricValue | None) -> str:
     between = "" if value.low is None or value.high is None else f"{figure(value.low)} to {figure(value.high)}"
     other = f'<td class="number">{figure(before.value)}</td>' if before else ""
     arrow = {"higher": "", "lower": " (lower is better)", "neither": " (no direction)"}[value.better]
-    visible = f"smallest visible change {figure(value.visible)}; " if value.visible is not None else ""
-    note = escape(f"{visible}{value.method}", quote=True)
+    note = escape(value.method, quote=True)
     return (
         f'<tr title="{note}"><td>{escape(name)}<span class="quiet">{arrow}</span></td>'
         f'<td class="number">{figure(value.value)}</td><td class="number">{between}</td>{other}'
-        f'<td>{interval_plot(name, value, before)}</td><td class="number">{value.n}</td></tr>'
+        f'<td>{interval_plot(name, value, before)}</td><td class="number">{figure(value.visible)}</td>'
+        f'<td class="number">{value.n}</td></tr>'
     )
 
 

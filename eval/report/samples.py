@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from eval.record import SampleRecord
-from graphs.answer import SentenceSupport
+from graphs.answer import Evidence, SentenceSupport
 
 WORST, DIFFERING = 20, 40
 
@@ -40,8 +40,8 @@ def sample_details(record: SampleRecord, opened: bool = False) -> str:
     )
     return (
         f"<details{' open' if opened else ''}><summary>{escape(_short(record.sample.input))} "
-        f'<span class="quiet">{escape(state)}</span></summary><p>{escape(record.sample.input)}</p>'
-        f"{_target(record)}{answer_html(record)}{why}{_evidence(record)}"
+        f'<span class="quiet">{escape(state)}</span></summary>{_whole(record.sample.input)}'
+        f"{_target(record)}{answer_html(record)}{_draft(record)}{why}{_evidence(record)}"
         f'<p class="quiet">Sample {escape(record.sample.id)}</p></details>'
     )
 
@@ -49,6 +49,20 @@ def sample_details(record: SampleRecord, opened: bool = False) -> str:
 def _short(text: str, most: int = 110) -> str:
     plain = " ".join(text.split())
     return plain if len(plain) <= most else plain[:most].rsplit(" ", 1)[0] + " …"
+
+
+def _whole(text: str) -> str:
+    """The question where the summary does not hold all of it."""
+    return "" if _short(text) == text else f"<p>{escape(text)}</p>"
+
+
+def _draft(record: SampleRecord) -> str:
+    """What the model had written, where something else stands in its place."""
+    if not record.output.draft:
+        return ""
+    return (
+        f'<p class="quiet">The model had written:</p><div class="evidence">{escape(record.output.draft.strip())}</div>'
+    )
 
 
 def _target(record: SampleRecord) -> str:
@@ -91,15 +105,21 @@ def _evidence(record: SampleRecord) -> str:
     answer = record.output.answer
     if answer and answer.evidence:
         kept = [item for item in answer.evidence if item.kept]
-        pieces = [(item.passage.title or item.passage.source, item.passage.text) for item in kept]
-        dropped = len(answer.evidence) - len(kept)
-        note = f'<p class="quiet">{dropped} further passages were looked at and dropped.</p>' if dropped else ""
+        shown = kept or answer.evidence[:3]  # a refusal can only be judged by what was dropped
+        pieces = [(_title(item), item.passage.text) for item in shown]
+        left = len(answer.evidence) - len(shown)
+        note = f'<p class="quiet">{left} further passages were looked at and dropped.</p>' if left else ""
     else:
         pieces = [(passage.title, passage.text) for passage in record.output.passages[:3]]
         pieces = pieces or [(f"given {n}", text) for n, text in enumerate(record.sample.contexts or [], start=1)]
         note = ""
-    shown = "".join(f'<div class="evidence"><b>{escape(title)}</b>\n{escape(text)}</div>' for title, text in pieces)
-    return shown + note
+    texts = "".join(f'<div class="evidence"><b>{escape(title)}</b>\n{escape(text)}</div>' for title, text in pieces)
+    return texts + note
+
+
+def _title(item: Evidence) -> str:
+    title = item.passage.title or item.passage.source
+    return title if item.kept else f"{title} (dropped: {item.why})"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from pathlib import PurePath
 
@@ -49,11 +50,11 @@ KINDS: dict[str, Callable[[SampleRecord], str]] = {
 }
 
 
-def slices(records: Sequence[SampleRecord], kind: str) -> dict[str, list[SampleRecord]]:
-    """The records by the value of one kind, the largest slices first; those without a value are left out."""
+def slices(records: Sequence[SampleRecord], slice_of: Callable[[SampleRecord], str]) -> dict[str, list[SampleRecord]]:
+    """The records by what they are put under, the largest slices first; those without a value are left out."""
     found: dict[str, list[SampleRecord]] = {}
     for record in records:
-        if value := KINDS[kind](record):
+        if value := slice_of(record):
             found.setdefault(value, []).append(record)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
@@ -69,22 +70,32 @@ def mean_score(records: Sequence[SampleRecord], scorer: str) -> MetricValue | No
     return MetricValue(value=had.value, low=had.low, high=had.high, n=len(judged), method=had.method)
 
 
-def slice_tables(records: Sequence[SampleRecord], scorers: Sequence[str]) -> str:
-    """A table for each kind that has at least two slices."""
-    tables = []
-    for kind in KINDS:
-        found = slices(records, kind)
-        if len(found) > 1:
-            tables.append(f"<h3>By {kind}</h3>{_table(kind, found, scorers)}")
+def slice_tables(records: Sequence[SampleRecord], scorers: Sequence[str], fields: Sequence[str] = ()) -> str:
+    """A table for each kind that has at least two slices, and for each field of the metadata a suite names."""
+    kinds: dict[str, Callable[[SampleRecord], str]] = {**KINDS}
+    kinds |= {field: partial(_field, field) for field in fields}
+    tables, shown = [], []
+    for kind, slice_of in kinds.items():
+        found = slices(records, slice_of)
+        sizes = {PurePath(name).name: len(each) for name, each in found.items()}
+        if len(found) > 1 and max(sizes.values()) > 1 and sizes not in shown:  # `source` often is the document
+            shown.append(sizes)
+            tables.append(f"<h3>By {escape(kind)}</h3>{_table(escape(kind), found, scorers)}")
     return "".join(tables) or '<p class="quiet">All samples are alike in path, document, length and topic.</p>'
 
 
+def _field(name: str, record: SampleRecord) -> str:
+    value = record.sample.metadata.get(name)
+    return "" if value is None else str(value)
+
+
 def _table(kind: str, found: dict[str, list[SampleRecord]], scorers: Sequence[str]) -> str:
-    first = scorers[:1]
     head = "".join(f'<th class="number">{escape(name)}</th>' for name in scorers)
-    plot = "<th>interval</th>" if first else ""
-    rows = "".join(_slice_row(name, each, scorers) for name, each in list(found.items())[:MOST])
-    more = f'<p class="quiet">{len(found) - MOST} smaller slices are not shown.</p>' if len(found) > MOST else ""
+    plot = f"<th>interval of {escape(scorers[0])}</th>" if scorers else ""
+    several = {name: each for name, each in list(found.items())[:MOST] if len(each) > 1}
+    rows = "".join(_slice_row(name, each, scorers) for name, each in several.items())
+    left = len(found) - len(several)
+    more = f'<p class="quiet">{left} smaller slices are not shown.</p>' if left else ""
     return (
         f'<div class="wide"><table><tr><th>{kind}</th><th class="number">n</th>{head}{plot}</tr>{rows}</table></div>'
         f"{more}"

@@ -49,7 +49,7 @@ def write_made_run(
     metric = MetricValue(value=mean, low=max(0.0, mean - 0.2), high=min(1.0, mean + 0.2), n=len(records))
     record = RunRecord(
         run_id=folder.name, suite="tower", status="finished", started=started, seconds=3.0, n=len(records),
-        failed=sum(record.output.failed for record in records), metrics={"f1": metric}, definition={}, **fields,
+        failed=sum(record.output.failed for record in records), metrics={"f1": metric}, **{"definition": {}, **fields},
     )  # fmt: skip
     (folder / SAMPLES).write_text("".join(each.model_dump_json() + "\n" for each in records), encoding="utf-8")
     write_run(folder, record)

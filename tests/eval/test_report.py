@@ -91,11 +91,36 @@ def test_the_interval_is_drawn_to_scale() -> None:
 def test_slices_are_counted_by_length() -> None:
     record = sample_record(1, 1.0)
     long = record.model_copy(update={"sample": Sample(id="l", input="word " * 20)})
-    assert {name: len(each) for name, each in slices([record, long, long], "length").items()} == {
+    assert {name: len(each) for name, each in slices([record, long, long], length_of).items()} == {
         "up to 32 words": 2,
         "up to 8 words": 1,
     }
     assert length_of(record) == "up to 8 words"
+
+
+def test_slices_are_also_by_what_the_suite_names(tmp_path: Path) -> None:
+    records = [sample_record(number, 1.0, shelf="upper" if number % 2 else "lower") for number in range(5)]
+    records.append(sample_record(9, 0.0, shelf="attic"))
+    plain = write_report(write_made_run(tmp_path / "a", records)).read_text("utf-8")
+    named = write_made_run(tmp_path / "b", records, definition={"slices": ["shelf"]})
+    assert "By shelf" not in plain
+    found = write_report(named).read_text("utf-8")
+    assert "By shelf" in found
+    assert "<td>upper</td>" in found
+    assert "<td>attic</td>" not in found  # one sample is no slice
+    assert "1 smaller slices are not shown" in found
+
+
+def test_what_a_refusal_dropped_and_what_the_model_had_written_are_shown(tmp_path: Path) -> None:
+    record = sample_record(1, 0.0)
+    answer = record.output.answer
+    assert answer is not None
+    dropped = [item.model_copy(update={"kept": False, "why": "says nothing of it"}) for item in answer.evidence]
+    refused = answer.model_copy(update={"evidence": dropped, "abstained": True})
+    output = record.output.model_copy(update={"answer": refused, "draft": "It is <made> of stone."})
+    page = write_report(write_made_run(tmp_path, [record.model_copy(update={"output": output})])).read_text("utf-8")
+    assert "The tower (dropped: says nothing of it)" in page
+    assert "It is &lt;made&gt; of stone." in page
 
 
 def test_the_judges_agreement_stands_beside_its_scores(tmp_path: Path) -> None:

@@ -74,9 +74,11 @@ def test_a_draft_is_judged_by_what_was_written_before_the_check() -> None:
     said = answer("“It lasts 24 months.” [1]")
     assert said.answer is not None
     quoted = said.model_copy(update={"answer": said.answer.model_copy(update={"quoted": True})})
-    assert scorer.score(sample, said, Tools()).value == 1.0
+    assert scorer.score(sample, said, Tools()).value == pytest.approx(2 / 3)
     assert scorer.score(sample, quoted, Tools()).value == 0.0
-    assert scorer.score(sample, quoted.model_copy(update={"draft": "Two months."}), Tools()).value == 0.5
+    drafted = scorer.score(sample, quoted.model_copy(update={"draft": "24 days or months."}), Tools())
+    assert drafted.value == pytest.approx(2 / 3)  # 2 words shared, of 4 and of 2
+    assert drafted.metadata["recall"] == 1.0
     assert scorer.failure(sample).value == 0.0
 
 
