@@ -37,13 +37,14 @@ def main() -> int:
     options = _options()
     chance = random.Random(options.seed)  # noqa: S311 - the moments of the kills can be repeated
     losses: list[str] = []
-    total = passes = servers = 0
+    total = passes = servers = too_late = 0
     acknowledged: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="crossroads-kill-ingest-") as made:
         folder, home = Path(made) / "docs", Path(made) / "home"
         count = corpus(folder, options.documents)
         for number in range(options.kills):
-            said = killed(home, folder, chance.uniform(0.2, options.longest), options)
+            said, ended = killed(home, folder, chance.uniform(0.2, options.longest), options)
+            too_late += ended
             servers += bool(options.server) and number % options.server == 0 and kill_server(home)
             fresh, acknowledged = said - acknowledged, acknowledged | said
             full = number % 10 == 9 or number == options.kills - 1 or len(acknowledged) == count
@@ -60,7 +61,7 @@ def main() -> int:
         if options.finish:
             subprocess.run(command(home, folder, options), check=False, capture_output=True)
             losses += look(home, acknowledged, options)
-    report = {"kills": options.kills, "servers_killed": servers, "documents": count}
+    report = {"kills": options.kills - too_late, "too_late": too_late, "servers_killed": servers, "documents": count}
     report |= {"acknowledged": total, "begun_again": passes}
     print(json.dumps({**report, "losses": losses}, indent=1))
     return 1 if losses else 0
@@ -107,13 +108,17 @@ def command(home: Path, folder: Path, options: argparse.Namespace) -> list[str]:
     return [sys.executable, "-m", "assistant", "ingest", str(folder), "--home", str(home), *overrides(options)]
 
 
-def killed(home: Path, folder: Path, seconds: float, options: argparse.Namespace) -> set[str]:
-    """Run the ingest until it is killed, some seconds after its first step; what it said is done."""
+def killed(home: Path, folder: Path, seconds: float, options: argparse.Namespace) -> tuple[set[str], bool]:
+    """Run the ingest until it is killed, some seconds after its first step; what it said is done, and whether it ended
+    before the kill. Exits where the ingest fails by itself, for then there is nothing to kill.
+    """
     done: set[str] = set()
+    heard: list[str] = []
     deadline = 0.0
     with subprocess.Popen(command(home, folder, options), stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stderr is not None
         for line in process.stderr:
+            heard.append(line)
             parts = line.split(maxsplit=2)
             if len(parts) == 3 and parts[0].startswith("["):
                 deadline = deadline or time.monotonic() + seconds
@@ -123,7 +128,9 @@ def killed(home: Path, folder: Path, seconds: float, options: argparse.Namespace
                 process.kill()
                 break
         process.wait()
-    return done
+    if process.returncode > 0:
+        raise SystemExit(f"The ingest failed by itself: {''.join(heard[-20:])}")
+    return done, process.returncode == 0
 
 
 def kill_server(home: Path) -> bool:

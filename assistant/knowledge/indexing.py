@@ -180,17 +180,17 @@ class Indexer:
                 self._put(task.collection, task.document_id, chunks, vectors, known=True)
 
     def _put(self, collection: str, document_id: str, chunks: Sequence[Chunk], vectors: Vectors, known: bool) -> None:
-        def write() -> None:
-            if known:  # chunks of other sizes may be left from another time
+        def write(clean: bool) -> None:
+            if clean:  # chunks of other sizes may be left from another time
                 self.store.remove(collection, document_id, everywhere=False)
             self.store.put(collection, chunks, vectors)
 
         try:
-            write()
+            write(known)
         except StoreError:
             if not self._store_is_back():
                 raise
-            write()
+            write(clean=True)  # a store that died half way may hold chunks it takes for whole
         self.remove(self.catalogue.finish(document_id, len(chunks), self.indexed))
 
     def _store_is_back(self) -> bool:

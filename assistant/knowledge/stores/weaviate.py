@@ -161,8 +161,23 @@ class WeaviateStore:
             if result.has_errors:
                 first = next(iter(result.errors.values()))
                 raise StoreError(f"Weaviate at {self.url} refused {len(result.errors)} chunks: {first.message}", "")
+        if chunks:
+            self._settle(collection, chunks[-1])
         if chunks and self._on_put:
             self._on_put()
+
+    def _settle(self, collection: str, chunk: Chunk) -> None:
+        """Let Weaviate write down the vectors it has just taken.
+
+        Weaviate 1.38 answers a batch having written its objects, but its vectors only with the batch after it: killed
+        in between, it has chunks that no vector finds. A deletion that is a trial writes them, and deletes nothing.
+        """
+        from weaviate.classes.query import Filter
+        from weaviate.util import generate_uuid5
+
+        it = Filter.by_id().equal(generate_uuid5(chunk.chunk_id))
+        with self._asking("writing vectors down"):
+            self._tenant(collection).data.delete_many(where=it, dry_run=True)
 
     def remove(self, collection: str, document_id: str, *, everywhere: bool = True) -> None:
         """Delete a document's chunks, those of other embedding models too where `everywhere`."""

@@ -215,3 +215,24 @@ def test_a_store_that_comes_back_in_time_is_used(shelf: KnowledgeBase, folder: P
 
     store.put = stumble  # type: ignore[method-assign]
     assert shelf.ingest([folder]).documents == 3
+
+
+def test_what_a_store_that_fell_over_took_is_taken_away_before_it_is_given_again(
+    shelf: KnowledgeBase, folder: Path
+) -> None:
+    store, calls = store_of(shelf), list[str]()
+    put, remove = store.put, store.remove
+
+    def halfway(*given: object) -> None:
+        calls.append("put")
+        put(*given)  # type: ignore[arg-type]
+        if calls == ["put"]:
+            raise StoreError("The store fell over.", "Wait.")
+
+    def noted(*given: object, **more: object) -> None:
+        calls.append("remove")
+        remove(*given, **more)  # type: ignore[arg-type]
+
+    store.put, store.remove = halfway, noted  # type: ignore[method-assign]
+    shelf.ingest([folder / "a.txt"])
+    assert calls[:3] == ["put", "remove", "put"]

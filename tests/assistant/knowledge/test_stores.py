@@ -476,13 +476,16 @@ def test_all_that_was_acknowledged_survives_a_killed_server(homes: dict[str, Set
     assert server
     for number in range(50):
         store.put(name, [chunk(f"c{number}", f"kept {number}", start=number)], stack(axis(number % DIMENSIONS)))
+    newest = axis(0, toward=1, share=0.6)
+    store.put(name, [chunk("newest", "kept last", start=50)], stack(newest))
 
     process = psutil.Process(server.pid)
     process.kill()
     psutil.wait_procs([process])
 
-    assert store.count(name) == 50  # the same store, started again by its next use
+    assert store.count(name) == 51  # the same store, started again by its next use
     assert ids(store.search(name, "kept 33", axis(1), 1, 0)) == ["c33"]
+    assert list(store.near(name, newest, 1, Where())) == ["newest"], "its vector was written down, too"
     assert store.url != server.url
     store.close()
 
