@@ -1,11 +1,13 @@
 """How well are passages found? nDCG@10 and recall@k of each half, of the hybrid, and of each step one can add.
 
     python bench/retrieval.py --sets own_docs --most 20          a dry run
-    python bench/retrieval.py --write docs/retrieval-quality.md  the real one; the table is written by it
+    python bench/retrieval.py --most 120 --documents 100 --reader --write docs/retrieval-quality.md    the page
 
 Chunks, embedding, store and search are the product's own (`bench/retrieval_sets.py` says what the sets are). Every row
 is compared with the hybrid on the same questions: the interval is a paired bootstrap of the difference. TF-IDF
-(scikit-learn, cosine) stands beside for comparison. Exit 1 where the hybrid is below one of its halves on a set.
+(scikit-learn, cosine) stands beside for comparison; `--reader` has the reader that ships order the first 40 anew, by
+how likely each answers, and `--reranker` a cross-encoder of your own. Exit 1 where the hybrid is below one of its
+halves on a set.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,15 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.retrieval_page import BASE, page  # noqa: E402
 from bench.retrieval_sets import Pool, load  # noqa: E402
 
-SETS = ("rag_chunk", "own_docs", "multi", "kb_docs")
+SETS = ("own_docs", "rag_chunk", "kb_docs", "multi")
+SHARES = (0.1, 0.2, 0.25, 0.3, 0.4)
+"""Other shares of the vectors than the default, for the table of them."""
 Ranker = Callable[[str], list[str]]
 """A question to chunk ids, best first, ten of them."""
 K = 10
-BASE = "hybrid"
 HALVES = ("BM25", "vectors")
 
 
@@ -63,6 +67,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=0, help="of kb_docs, spread over the set; 0 is all")
     parser.add_argument("--store", default="weaviate", choices=["weaviate", "chroma", "faiss"])
     parser.add_argument("--only", nargs="*", default=[], help="searches beside the hybrid; all without")
+    parser.add_argument("--reader", action="store_true", help="let the reader that ships order the first ones anew")
+    parser.add_argument("--reranker", default="", help="a cross-encoder as knowledge.reranker names it, likewise")
     parser.add_argument("--vectors", default="", help="a folder that keeps the vectors, so that a second run is quick")
     parser.add_argument("--write", default="", help="the page to write")
     return parser.parse_args()
@@ -120,7 +126,7 @@ def _one_pool(pool: Pool, options: argparse.Namespace, settings: Any, model: Any
     names = [chunk.chunk_id for chunk in pool.chunks]
     gold = [{names[place] for place in question.gold} for question in pool.questions]
     measured = {}
-    for name, ranker in rankers(pool, settings, model, store).items():
+    for name, ranker in rankers(pool, options, settings, model, store).items():
         if options.only and name not in (BASE, *options.only):
             continue
         began = time.perf_counter()
@@ -149,7 +155,7 @@ def _vectors(pool: Pool, folder: str, model: Any) -> Any:
     return np.concatenate(parts)
 
 
-def rankers(pool: Pool, settings: Any, model: Any, store: Any) -> dict[str, Ranker]:
+def rankers(pool: Pool, options: argparse.Namespace, settings: Any, model: Any, store: Any) -> dict[str, Ranker]:
     """Every way to search, by its name in the table."""
     from assistant.knowledge.search import Plan, find
 
@@ -161,12 +167,39 @@ def rankers(pool: Pool, settings: Any, model: Any, store: Any) -> dict[str, Rank
         "hybrid + MMR 0.3": Plan(alpha, diversity=0.3),
         "hybrid + rewriting": Plan(alpha, rewrite=True),
         "hybrid + decomposition": Plan(alpha, decompose=True),
+        **{f"hybrid + {name}": Plan(alpha, reranker=one) for name, one in _rerankers(options, settings).items()},
+        **{f"share {share}": Plan(share) for share in SHARES if share != alpha},
     }
 
     def ranker(plan: Plan) -> Ranker:
         return lambda question: [hit.chunk.chunk_id for hit in find(store, model, pool.name, question, K, plan)]
 
     return {"TF-IDF": _tfidf(pool)} | {name: ranker(plan) for name, plan in plans.items()}
+
+
+def _rerankers(options: argparse.Namespace, settings: Any) -> dict[str, Any]:
+    from assistant.knowledge.reranking import open_reranker
+
+    found = {"the reader": _Reader(settings)} if options.reader else {}
+    if options.reranker:
+        changed = settings.knowledge.model_copy(update={"reranker": options.reranker})
+        found["the reranker"] = open_reranker(settings.model_copy(update={"knowledge": changed}))
+    return found
+
+
+class _Reader:
+    """The reader that ships as a judge of pairs: how likely a passage answers the question."""
+
+    def __init__(self, settings: Any) -> None:
+        from assistant.evidence.reader import TunedReader
+        from assistant.models import ensure
+
+        self.reader = TunedReader(ensure("all-minilm-l6-v2", settings), settings)
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        chances = np.clip([one.answerable for one in self.reader.read(question, texts)], 1e-6, 1 - 1e-6)
+        scores: list[float] = np.log(chances / (1 - chances)).tolist()
+        return scores
 
 
 def _tfidf(pool: Pool) -> Ranker:
@@ -219,30 +252,6 @@ def _interval(differences: Any, times: int = 5000) -> tuple[float, float]:
     chance = np.random.default_rng(13)
     means = differences[chance.integers(0, len(differences), (times, len(differences)))].mean(axis=1)
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
-
-
-def page(report: dict[str, Any]) -> str:
-    """The report as the page of the documentation."""
-    lines = [
-        "# How well passages are found",
-        "",
-        f"`python bench/retrieval.py {report['asked']}` made this page: {report['store']}, "
-        f"`{report['model']}`, chunks of {report['chunk_tokens']} tokens, `knowledge.alpha` {report['alpha']}. "
-        "The share of the vectors was chosen on these same sets except `kb_docs`: it is tuned on what it is shown "
-        "with. Differences are those of nDCG@10 to the hybrid on the same questions, with the 95 % interval of a "
-        "paired bootstrap. `bench/retrieval_sets.py` says what the sets are; recall@k is the share of the relevant "
-        "chunks, of at most k, among the first k.",
-    ]
-    for name in dict.fromkeys(row["set"] for row in report["rows"]):
-        rows = [row for row in report["rows"] if row["set"] == name]
-        lines += ["", f"## {name}: {rows[0]['questions']} questions over {rows[0]['chunks']} chunks", ""]
-        lines += ["| search | nDCG@10 | recall@3 | recall@10 | difference to the hybrid |", "|---|---:|---:|---:|---:|"]
-        for row in rows:
-            apart = "" if row["name"] == BASE else f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
-            figures = f"{row['ndcg']:.3f} | {row['recall@3']:.3f} | {row['recall@10']:.3f}"
-            lines.append(f"| {row['name']} | {figures} | {apart} |")
-    below = report["below"] or ["The hybrid is at or above both of its halves on every set."]
-    return "\n".join([*lines, "", *below]) + "\n"
 
 
 if __name__ == "__main__":
