@@ -149,6 +149,7 @@ def _azure(name: ModelName, settings: Settings) -> Embeddings:
     made: Embeddings = module.AzureOpenAIEmbeddings(
         azure_deployment=name.model,
         api_version=os.environ.get("OPENAI_API_VERSION", "2024-10-21"),
+        check_embedding_ctx_length=False,  # passages are short, and counting tokens asks a server besides Azure's
         timeout=settings.models.timeout,
         max_retries=settings.models.retries,
     )

@@ -40,6 +40,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.body: dict[str, Any] = {"error": {"message": "it broke", "type": "server_error", "code": None}}
         self.headers: dict[str, str] = {}
         self.asked: list[dict[str, Any]] = []
+        self.paths: list[str] = []
         self.hang = threading.Event()
         self.hang.set()
         self.address = f"http://127.0.0.1:{self.server_port}"
@@ -51,6 +52,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked.append(json.loads(body or b"{}"))
+        self.server.paths.append(self.path)
         self.server.hang.wait(30)
         answer = json.dumps(self.server.body).encode()
         try:
@@ -200,6 +202,16 @@ def test_embeddings_of_a_compatible_server_have_unit_length(server: Server, tmp_
     }
     settings = Settings(home=tmp_path, cache=tmp_path, models=Models(base_url=f"{server.address}/v1"))
     assert embeddings("openai:m", settings).embed_query("x") == pytest.approx([0.6, 0.8])
+
+
+def test_embeddings_of_azure_go_to_the_deployment_of_that_name(server: Server, tmp_path: Path) -> None:
+    server.status = 200
+    vectors = [{"object": "embedding", "index": place, "embedding": [3.0, 4.0]} for place in range(2)]
+    server.body = {"object": "list", "model": "m", "data": vectors, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+    model = embeddings("azure_openai:depot", Settings(home=tmp_path, cache=tmp_path))
+    assert model.embed_documents(["a warranty", "a rose"]) == [pytest.approx([0.6, 0.8])] * 2
+    assert server.asked[-1]["input"] == ["a warranty", "a rose"]
+    assert server.paths[-1].startswith("/openai/deployments/depot/embeddings")
 
 
 def test_embeddings_fail_with_the_same_errors(server: Server, tmp_path: Path) -> None:
