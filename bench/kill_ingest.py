@@ -7,8 +7,8 @@ Each round starts `crossroads ingest` on the folder, writes down which documents
 `--server`th kill takes the embedded Weaviate and its keeper with it. Then a new process opens the home and, without
 mending by hand, looks for what was acknowledged since the kill before and for 20 documents from earlier; after every
 tenth kill, the last one, and before it starts from nothing again, for every acknowledged document: listed once, its
-chunks in the store exactly as many as the catalogue says, its text resolving at the chunks' offsets, and (20 of them)
-found by a search narrowed to it and, by a vector of its own, by the search for vectors. Exit 1 where one is missing,
+chunks in the store exactly as many as the catalogue says, its text resolving at their offsets, the last three found by
+their own vectors, and (20 documents) the document found by a search narrowed to it. Exit 1 where one is missing,
 doubled or torn. After the last kill the ingest runs to its end, if `--finish` is given.
 """
 
@@ -17,13 +17,14 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,15 @@ sys.path.insert(0, str(ROOT))
 
 from bench.kb_docs import rows, write  # noqa: E402
 
+PROCESSES = multiprocessing.get_context("forkserver")
+_READY = ["assistant.app", "assistant.cli.main", "assistant.operations", "assistant.knowledge.base", "weaviate"]
+_READY += ["assistant.knowledge.stores.weaviate", "assistant.providers", "datasketch", "weaviate.classes.query"]
+
 
 def main() -> int:
     options = _options()
+    os.environ["PYTHONPATH"] = str(ROOT)
+    PROCESSES.set_forkserver_preload(_READY)
     chance = random.Random(options.seed)  # noqa: S311 - the moments of the kills can be repeated
     losses: list[str] = []
     total = passes = servers = too_late = 0
@@ -60,7 +67,7 @@ def main() -> int:
                 forget(home, options)
                 acknowledged.clear()
         if options.finish:
-            subprocess.run(command(home, folder, options), check=False, capture_output=True)
+            begin(crossroads, home.parent / "finished.txt", command(home, folder, options)).join()
             losses += look(home, acknowledged, options)
     report = {"kills": options.kills - too_late, "too_late": too_late, "servers_killed": servers, "documents": count}
     report |= {"acknowledged": total, "begun_again": passes}
@@ -106,32 +113,53 @@ def overrides(options: argparse.Namespace) -> list[str]:
 
 def command(home: Path, folder: Path, options: argparse.Namespace) -> list[str]:
     """The ingest."""
-    return [sys.executable, "-m", "assistant", "ingest", str(folder), "--home", str(home), *overrides(options)]
+    return ["ingest", str(folder), "--home", str(home), *overrides(options)]
+
+
+def begin(target: Callable[..., None], said: Path, *given: Any) -> Any:
+    """A new process, forked from one that has imported everything, which would take most of the time of a round."""
+    said.unlink(missing_ok=True)
+    process = PROCESSES.Process(target=_begun, args=(target, str(said), *given))
+    process.start()
+    return process
+
+
+def _begun(target: Callable[..., None], said: str, *given: Any) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    target(*given)
+
+
+def crossroads(arguments: list[str]) -> None:
+    """The command, as it is."""
+    from assistant.__main__ import main
+
+    sys.argv = ["crossroads", *arguments]
+    main()
 
 
 def killed(home: Path, folder: Path, seconds: float, options: argparse.Namespace) -> tuple[set[str], bool]:
     """Run the ingest until it is killed, some seconds after its first step; what it said is done, and whether it ended
     before the kill. Exits where the ingest fails by itself, for then there is nothing to kill.
     """
-    done: set[str] = set()
-    heard: list[str] = []
-    deadline = 0.0
-    with subprocess.Popen(command(home, folder, options), stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            heard.append(line)
-            parts = line.split(maxsplit=2)
-            if len(parts) == 3 and parts[0].startswith("["):
-                deadline = deadline or time.monotonic() + seconds
-                if parts[1] in ("done", "unchanged"):
-                    done.add(parts[2].rpartition(": ")[0] if parts[1] == "done" else parts[2].strip())
-            if deadline and time.monotonic() > deadline:
-                process.kill()
-                break
-        process.wait()
-    if process.returncode > 0 and not deadline:
-        raise SystemExit(f"The ingest failed by itself: {''.join(heard[-20:])}")
-    return done, process.returncode >= 0
+    said = home.parent / "said.txt"
+    process, deadline = begin(crossroads, said, command(home, folder, options)), 0.0
+    while process.is_alive() and (not deadline or time.monotonic() < deadline):
+        if not deadline and any(line.startswith("[") for line in _lines(said)):
+            deadline = time.monotonic() + seconds
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    if process.exitcode != -signal.SIGKILL and not deadline:
+        raise SystemExit(f"The ingest failed by itself: {said.read_text()[-2000:]}")
+    parts = [line.split(maxsplit=2) for line in _lines(said) if line.startswith("[")]
+    done = {rest.rpartition(": ")[0] for _, state, rest in parts if state == "done"}
+    return done | {rest for _, state, rest in parts if state == "unchanged"}, process.exitcode != -signal.SIGKILL
+
+
+def _lines(said: Path) -> list[str]:
+    """What was said in whole lines."""
+    return said.read_text(encoding="utf-8").split("\n")[:-1] if said.is_file() else []
 
 
 def kill_server(home: Path) -> bool:
@@ -145,63 +173,59 @@ def kill_server(home: Path) -> bool:
     return True
 
 
-LOOK = """
-import json, sys, time
-from assistant.cli.common import settings_for
-from assistant.knowledge.base import open_knowledge
-from assistant.knowledge.filters import Filters
-from assistant.knowledge.stores.hybrid import NOTHING
-from assistant.providers import embeddings
-from pathlib import Path
+def look_in(home: str, pairs: list[str], wanted: list[str], answer: str) -> None:
+    """Open the home and write into the file `answer` what is not there as it was acknowledged."""
+    from assistant.cli.common import settings_for
+    from assistant.knowledge.base import open_knowledge
+    from assistant.knowledge.filters import Filters
+    from assistant.providers import embeddings
 
-home, overrides, wanted = json.loads(sys.stdin.read())
-settings = settings_for(Path(home), overrides)
-lost = []
-with open_knowledge(settings, embeddings(settings.models.embedding, settings)) as knowledge:
-    listed = {}
-    for info in knowledge.documents():
-        listed.setdefault(info.source, []).append(info)
-    for source in wanted:
-        found = listed.get(source, [])
-        if len(found) != 1:
-            lost.append(f"{source}: listed {len(found)} times")
-            continue
-        [info] = found
-        ids = knowledge.store.chunk_ids(info.collection, info.document_id)
-        text = knowledge.document(info.document_id).text
-        held = knowledge.store.get(info.collection, sorted(ids))
-        torn = [name for name, (chunk, _) in held.items() if text[chunk.start : chunk.end] != chunk.text]
-        if len(ids) != info.chunks or len(held) != info.chunks or torn:
-            lost.append(f"{source}: {len(ids)} of {info.chunks} chunks, {len(torn)} torn")
-    for source in wanted[:: max(1, len(wanted) // 20)]:
-        info = (listed.get(source) or [None])[0]
-        if info and not knowledge.search(info.title or source, k=1, filters=Filters(document=info.document_id)):
-            lost.append(f"{source}: not found by a search")
-        ids = info and sorted(knowledge.store.chunk_ids(info.collection, info.document_id))
-        for _, vector in knowledge.store.get(info.collection, ids[:1]).values() if ids else []:
-            if max(knowledge.store.near(info.collection, vector, 1, NOTHING).values(), default=0) < 0.999:
-                lost.append(f"{source}: not found by its own vector")
-print(json.dumps(lost))
-"""
+    settings, lost, listed = settings_for(Path(home), pairs), list[str](), dict[str, list[Any]]()
+    with open_knowledge(settings, embeddings(settings.models.embedding, settings)) as knowledge:
+        for info in knowledge.documents():
+            listed.setdefault(info.source, []).append(info)
+        for source in wanted:
+            found = listed.get(source, [])
+            lost += _faults(knowledge, found[0]) if len(found) == 1 else [f"{source}: listed {len(found)} times"]
+        for source in wanted[:: max(1, len(wanted) // 20)]:
+            for info in listed.get(source, [])[:1]:
+                where = Filters(document=info.document_id)
+                if not knowledge.search(info.title or source, k=1, filters=where):
+                    lost.append(f"{source}: not found by a search")
+    Path(answer).write_text(json.dumps(lost), encoding="utf-8")
+
+
+def _faults(knowledge: Any, info: Any) -> list[str]:
+    """What is wrong with a document's chunks: too few or too many, torn, or not found by their own vectors."""
+    from assistant.knowledge.stores.hybrid import NOTHING
+
+    ids = knowledge.store.chunk_ids(info.collection, info.document_id)
+    text = knowledge.document(info.document_id).text
+    held = knowledge.store.get(info.collection, sorted(ids))
+    torn = [name for name, (chunk, _) in held.items() if text[chunk.start : chunk.end] != chunk.text]
+    if len(ids) != info.chunks or len(held) != info.chunks or torn:
+        return [f"{info.source}: {len(ids)} of {info.chunks} chunks, {len(torn)} torn"]
+    vectors = [vector for _, vector in list(held.values())[-3:]]
+    near = [max(knowledge.store.near(info.collection, one, 1, NOTHING).values(), default=0) for one in vectors]
+    return [f"{info.source}: not found by its own vector"] if min(near, default=1) < 0.999 else []
 
 
 def look(home: Path, acknowledged: set[str], options: argparse.Namespace) -> list[str]:
     """What a new process does not find as it was acknowledged."""
     pairs = [pair for pair in overrides(options) if pair != "--set"]
-    asked = json.dumps([str(home), pairs, sorted(acknowledged)])
-    ran = subprocess.run(
-        [sys.executable, "-c", LOOK], input=asked, capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    if ran.returncode:
-        return [f"the home did not open again: {ran.stderr[-800:]}"]
-    found: list[str] = json.loads(ran.stdout.splitlines()[-1])
+    said, answer = home.parent / "looked.txt", home.parent / "found.json"
+    process = begin(look_in, said, str(home), pairs, sorted(acknowledged), str(answer))
+    process.join()
+    if process.exitcode:
+        return [f"the home did not open again: {said.read_text()[-800:]}"]
+    found: list[str] = json.loads(answer.read_text(encoding="utf-8"))
     return found
 
 
 def forget(home: Path, options: argparse.Namespace) -> None:
     """Delete every document, so that the next ingest starts from nothing."""
-    base: list[Any] = [sys.executable, "-m", "assistant", "knowledge", "delete", "--collection", "documents"]
-    subprocess.run([*base, "--home", str(home), *overrides(options)], cwd=ROOT, check=False, capture_output=True)
+    arguments = ["knowledge", "delete", "--collection", "documents", "--home", str(home), *overrides(options)]
+    begin(crossroads, home.parent / "forgot.txt", arguments).join()
 
 
 if __name__ == "__main__":
