@@ -9,6 +9,7 @@ import pytest
 from assistant.config import Settings
 from assistant.knowledge.reranking import CrossEncoder, open_reranker
 from graphs.errors import ModelError, NotFoundError
+from tests.assistant.knowledge.shelf import open_shelf
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "how", "long", "warranty", "two", "years", "roses"]
 
@@ -66,6 +67,22 @@ def test_more_texts_than_a_batch_keep_their_order(folder: Path) -> None:
     reranker = CrossEncoder(str(folder))
 
     assert reranker.score("how", texts) == pytest.approx([reranker.score("how", [text])[0] for text in texts], abs=1e-4)
+
+
+def test_a_home_that_names_one_finds_in_its_order(home: Path, folder: Path, tmp_path: Path) -> None:
+    files = {f"{number}.txt": " ".join(WORDS[4 : 5 + number]) for number in range(6)}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    question = "how long warranty"
+    with open_shelf(home, reranker=f"hf:{folder}") as shelf:
+        shelf.ingest([tmp_path])
+        found = [hit.chunk.text for hit in shelf.search(question, k=6)]
+    judge = CrossEncoder(str(folder))
+    scores = dict(zip(found, judge.score(question, found), strict=True))
+
+    assert len(found) > 2
+    assert found == sorted(found, key=lambda text: -scores[text])
+    assert len({round(score, 4) for score in scores.values()}) > 1
 
 
 def test_a_folder_without_a_model_is_named_with_a_cure(home: Path, tmp_path: Path) -> None:
