@@ -1,11 +1,11 @@
 """How well are passages found? nDCG@10 and recall@k of each half, of the hybrid, and of each step one can add.
 
     python bench/retrieval.py --sets own_docs --most 20          a dry run
-    python bench/retrieval.py --most 120 --documents 100 --reader --write docs/retrieval-quality.md    the page
+    python bench/retrieval.py --most 120 --documents 100 --reader 24 --write docs/retrieval-quality.md    the page
 
 Chunks, embedding, store and search are the product's own (`bench/retrieval_sets.py` says what the sets are). Every row
 is compared with the hybrid on the same questions: the interval is a paired bootstrap of the difference. TF-IDF
-(scikit-learn, cosine) stands beside for comparison; `--reader` has the reader that ships order the first 40 anew, by
+(scikit-learn, cosine) stands beside for comparison; `--reader N` has the reader that ships order the first 40 anew, by
 how likely each answers, and `--reranker` a cross-encoder of your own. Exit 1 where the hybrid is below one of its
 halves on a set.
 """
@@ -38,6 +38,7 @@ Ranker = Callable[[str], list[str]]
 """A question to chunk ids, best first, ten of them."""
 K = 10
 HALVES = ("BM25", "vectors")
+READER = f"{BASE} + the reader"
 
 
 def main() -> int:
@@ -67,7 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=0, help="of kb_docs, spread over the set; 0 is all")
     parser.add_argument("--store", default="weaviate", choices=["weaviate", "chroma", "faiss"])
     parser.add_argument("--only", nargs="*", default=[], help="searches beside the hybrid; all without")
-    parser.add_argument("--reader", action="store_true", help="let the reader that ships order the first ones anew")
+    parser.add_argument("--reader", type=int, default=0, metavar="N", help="the reader as a judge, for N questions")
     parser.add_argument("--reranker", default="", help="a cross-encoder as knowledge.reranker names it, likewise")
     parser.add_argument("--vectors", default="", help="a folder that keeps the vectors, so that a second run is quick")
     parser.add_argument("--write", default="", help="the page to write")
@@ -136,7 +137,8 @@ def _one_pool(pool: Pool, options: argparse.Namespace, settings: Any, model: Any
         if options.only and name not in (BASE, *options.only):
             continue
         began = time.perf_counter()
-        found = [ranker(question.text) for question in pool.questions]
+        asked = pool.questions[: options.reader] if name == READER else pool.questions
+        found = [ranker(question.text) for question in asked]
         milliseconds = 1000 * (time.perf_counter() - began) / max(1, len(found))
         measured[name] = (found, milliseconds)
     base = np.array([ndcg(ids, right) for ids, right in zip(measured[BASE][0], gold, strict=True)])
@@ -186,7 +188,7 @@ def rankers(pool: Pool, options: argparse.Namespace, settings: Any, model: Any, 
 def _rerankers(options: argparse.Namespace, settings: Any) -> dict[str, Any]:
     from assistant.knowledge.reranking import open_reranker
 
-    found = {"the reader": _Reader(settings)} if options.reader else {}
+    found = {READER.removeprefix(f"{BASE} + "): _Reader(settings)} if options.reader else {}
     if options.reranker:
         changed = settings.knowledge.model_copy(update={"reranker": options.reranker})
         found["the reranker"] = open_reranker(settings.model_copy(update={"knowledge": changed}))
@@ -232,6 +234,7 @@ def ndcg(found: list[str], gold: set[str]) -> float:
 def _row(
     pool: Pool, name: str, found: list[list[str]], gold: list[set[str]], base: Any, milliseconds: float
 ) -> dict[str, Any]:
+    gold, base = gold[: len(found)], base[: len(found)]
     own = np.array([ndcg(ids, right) for ids, right in zip(found, gold, strict=True)])
     low, high = _interval(own - base)
     recalls = {

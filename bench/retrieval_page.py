@@ -27,7 +27,8 @@ def page(report: dict[str, Any]) -> str:
         for row in rows:
             apart = "" if row["name"] == BASE else f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
             figures = f"{row['ndcg']:.3f} | {row['recall@3']:.3f} | {row['recall@10']:.3f}"
-            lines.append(f"| {row['name']} | {figures} | {apart} |")
+            few = f" ({row['questions']} questions)" if row["questions"] < rows[0]["questions"] else ""
+            lines.append(f"| {row['name']}{few} | {figures} | {apart} |")
     below = report["below"] or ["The hybrid is at or above both of its halves on every set."]
     return "\n".join([*lines, "", *below, *_shares(report)]) + "\n"
 
