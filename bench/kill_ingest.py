@@ -44,23 +44,22 @@ def main() -> int:
     PROCESSES.set_forkserver_preload(_READY)
     chance = random.Random(options.seed)  # noqa: S311 - the moments of the kills can be repeated
     losses: list[str] = []
-    total = passes = servers = too_late = 0
+    number = total = passes = servers = too_late = 0
     acknowledged: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="crossroads-kill-ingest-") as made:
         folder, home = Path(made) / "docs", Path(made) / "home"
         count = corpus(folder, options.documents)
-        for number in range(options.kills):
+        while number - too_late < options.kills:
             said, ended = killed(home, folder, chance.uniform(0.2, options.longest), options)
             too_late += ended
             servers += bool(options.server) and number % options.server == 0 and kill_server(home)
             fresh, acknowledged = said - acknowledged, acknowledged | said
             complete = ended or len(acknowledged) == count
-            full = number % 10 == 9 or number == options.kills - 1 or complete
+            number += 1
+            full = number % 10 == 0 or number - too_late == options.kills or complete
             earlier = chance.sample(sorted(acknowledged - fresh), min(20, len(acknowledged - fresh)))
             losses += look(home, acknowledged if full else fresh | set(earlier), options)
-            print(
-                f"{number + 1}: {len(acknowledged)} of {count} acknowledged, lost {losses}", file=sys.stderr, flush=True
-            )
+            print(f"{number}: {len(acknowledged)} of {count} acknowledged, lost {losses}", file=sys.stderr, flush=True)
             total += len(fresh)
             if complete:  # everything is in: begin again, so that kills hit an ingest at work
                 passes += 1
@@ -69,7 +68,7 @@ def main() -> int:
         if options.finish:
             begin(crossroads, home.parent / "finished.txt", command(home, folder, options)).join()
             losses += look(home, acknowledged, options)
-    report = {"kills": options.kills - too_late, "too_late": too_late, "servers_killed": servers, "documents": count}
+    report = {"kills": number - too_late, "too_late": too_late, "servers_killed": servers, "documents": count}
     report |= {"acknowledged": total, "begun_again": passes}
     print(json.dumps({**report, "losses": losses}, indent=1))
     return 1 if losses else 0
