@@ -4,8 +4,10 @@
     python bench/training.py --hidden 2048 --layers 24 --adapter none      # random weights, large enough to fill a GPU
 
 Ours packs rows (bfd); TRL is run as its quick start has it: padded, every row of the batch as long as its longest. Both
-learn the same answers' tokens in the same order of rows. MFU counts 6 · weights (4 · weights where the base is frozen)
-· real tokens, without attention, against the peak measured here by a matrix product in the precision that trains.
+draw from the same rows, each in its own order, and learn the answers' tokens alone. MFU counts
+6 · weights (4 · weights where the base is frozen) · real tokens, without attention, against the peak measured here by a
+matrix product in the precision that trains. The seconds of the processor (of all its threads) stand beside those of the
+clock: where other work runs, they are what can be compared.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from training.stages import train
 from training.tuning.causal import calm, load_model, load_tokenizer, on_gpu
 from training.tuning.recipe import SftRecipe
 
+Clocks = tuple[float, float]
 WORDS = (
     "the model reads a passage and answers only what it says because words without evidence are worth little".split()
 )
@@ -49,11 +52,13 @@ def main() -> None:
         if arguments.hidden:
             base = random_base(base, Path(scratch) / "base", arguments.hidden, arguments.layers)
         data = write_rows(Path(scratch) / "rows.jsonl", arguments.rows)
+        held = write_rows(Path(scratch) / "held.jsonl", 2, seed=1)
         recipe = SftRecipe(
             name="bench",
             out=Path(scratch) / "run",
             base=str(base),
             data=[data],
+            dev=[held],
             adapter=arguments.adapter,
             steps=arguments.steps,
             batch=arguments.batch,
@@ -63,7 +68,6 @@ def main() -> None:
             answer_tokens=1,
             evaluate_every=10**6,
             checkpoint_every=10**6,
-            dev_share=0.02,
         )
         found = [measure_ours(recipe), measure_ours(padded(recipe)), measure_trl(recipe, base)]
     peak = peak_flops()
@@ -72,10 +76,10 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"base": str(base), "peak_flops": peak, "rows": found}))
         return
-    print(f"{'':<22} tokens/s      MFU   memory   loss")
+    print(f"{'':<22} tokens/s  a processor second   MFU   memory   loss")
     for one in found:
-        speed, memory = one["tokens_per_second"], one["memory"] / 2**30
-        print(f"{one['name']:<22} {speed:>8.0f} {one['mfu']:>8.1%} {memory:>5.1f} GiB {one['loss']:.3f}")
+        speed, worked, memory = one["tokens_per_second"], one["tokens_per_processor_second"], one["memory"] / 2**30
+        print(f"{one['name']:<22} {speed:>8.0f} {worked:>8.0f} {one['mfu']:>8.1%} {memory:>5.1f} GiB {one['loss']:.3f}")
 
 
 def default_base() -> Path:
@@ -102,14 +106,14 @@ def random_base(like: Path, folder: Path, hidden: int, layers: int) -> Path:
     return folder
 
 
-def write_rows(path: Path, count: int) -> Path:
+def write_rows(path: Path, count: int, seed: int = 0) -> Path:
     """Questions and answers of very different lengths, as real ones have."""
-    draw = random.Random(0)  # noqa: S311 - rows of a bench
+    draw = random.Random(seed)  # noqa: S311 - rows of a bench
     lines = []
     for number in range(count):
         sizes = [int(draw.lognormvariate(3.2, 0.9)) + 3 for _ in range(2)]
         asked, said = (" ".join(draw.choice(WORDS) for _ in range(min(size, 150))) for size in sizes)
-        lines.append(json.dumps({"prompt": f"{number} {asked}?", "completion": said}))
+        lines.append(json.dumps({"prompt": f"{seed}.{number} {asked}?", "completion": said}))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -121,12 +125,12 @@ def padded(recipe: SftRecipe) -> SftRecipe:
 
 def measure_ours(recipe: SftRecipe) -> dict[str, Any]:
     """A run of ours, without what it does before and after its steps."""
-    times: list[float] = []
+    times: list[Clocks] = []
     steps: list[dict[str, Any]] = []
 
     def listen(event: dict[str, Any]) -> None:
         if event["event"] in {"begin", "step"}:
-            times.append(time.perf_counter())
+            times.append(clocks())
         if event["event"] == "step":
             steps.append(event)
 
@@ -135,7 +139,7 @@ def measure_ours(recipe: SftRecipe) -> dict[str, Any]:
         train(recipe, listeners=[listen], started=runs.append)
     tokens = float(steps[-1]["num_tokens"]) - float(steps[0]["num_tokens"])  # the first step warms up
     name = "crossroads, packed" if recipe.packing else "crossroads, padded"
-    return figures(name, tokens, times[-1] - times[1], memory.peak - memory.before, steps[-1]["loss"], recipe)
+    return figures(name, tokens, times[1], times[-1], memory.peak - memory.before, steps[-1]["loss"], recipe)
 
 
 def measure_trl(recipe: SftRecipe, base: Path) -> dict[str, Any]:
@@ -151,13 +155,13 @@ def measure_trl(recipe: SftRecipe, base: Path) -> dict[str, Any]:
          "completion": [{"role": "assistant", "content": row["completion"]}]}
         for row in rows
     ]  # fmt: skip
-    times: list[float] = []
+    times: list[Clocks] = []
     logs: list[dict[str, Any]] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]
         def on_log(self, _args: Any, _state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
             if "loss" in (logs or {}):
-                times.append(time.perf_counter())
+                times.append(clocks())
                 kept.append(logs)
 
     kept = logs
@@ -166,7 +170,7 @@ def measure_trl(recipe: SftRecipe, base: Path) -> dict[str, Any]:
             output_dir=str(recipe.folder.with_name("trl")), per_device_train_batch_size=recipe.batch,
             max_steps=recipe.steps, learning_rate=recipe.learning_rate, max_length=recipe.max_length,
             logging_steps=1, report_to=[], save_strategy="no", use_cpu=not on_gpu(), bf16=on_gpu(),
-            gradient_checkpointing=False, seed=recipe.seed, disable_tqdm=True,
+            activation_checkpointing=False, seed=recipe.seed, data_seed=recipe.seed, disable_tqdm=True,
         )  # fmt: skip
         lora = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=recipe.targets, task_type="CAUSAL_LM")
         trainer = SFTTrainer(
@@ -176,17 +180,26 @@ def measure_trl(recipe: SftRecipe, base: Path) -> dict[str, Any]:
         )  # fmt: skip
         trainer.train()
     tokens = float(logs[-1]["num_tokens"]) - float(logs[0]["num_tokens"])
-    return figures("TRL, padded", tokens, times[-1] - times[0], memory.peak - memory.before, logs[-1]["loss"], recipe)
+    return figures("TRL, padded", tokens, times[0], times[-1], memory.peak - memory.before, logs[-1]["loss"], recipe)
 
 
-def figures(name: str, tokens: float, seconds: float, memory: int, loss: float, recipe: SftRecipe) -> dict[str, Any]:
+def clocks() -> Clocks:
+    """Seconds by the clock, and of the processor in this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def figures(
+    name: str, tokens: float, began: Clocks, ended: Clocks, memory: int, loss: float, recipe: SftRecipe
+) -> dict[str, Any]:
     """One line of the table."""
     from training.probe import weight_count
 
+    seconds, worked = ended[0] - began[0], ended[1] - began[1]
     weights = weight_count(Path(recipe.base))
     each = 6 if recipe.adapter == "none" else 4  # frozen weights need no gradient of their own
     return {
         "name": name, "tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds,
+        "tokens_per_processor_second": tokens / worked,
         "flops": each * weights * tokens, "memory": memory, "loss": float(loss),
     }  # fmt: skip
 

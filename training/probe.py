@@ -147,14 +147,15 @@ class MemoryWatch:
             self.peak = max(self.peak, self._now())
 
 
-def probe(trainer: Any, folder: Path, batches: int = 2) -> Estimate:
-    """Time and memory of a few real passes, scaled to the whole run; the weights stay as they are.
+def probe(trainer: Any, folder: Path, batches: int = 2, done: int = 0) -> Estimate:
+    """Time and memory of a few real passes, scaled to the steps that are left; the weights stay as they are.
 
-    `trainer` is transformers' own, ready to train; `folder` is where its checkpoints will lie.
+    `trainer` is transformers' own, ready to train; `folder` is where its checkpoints will lie; `done` steps were made.
     """
     seconds, watch, tokens = _passes(trainer, batches)
     adapter = hasattr(trainer.model, "peft_config")
-    return scaled(trainer.model, folder, _steps(trainer), seconds, watch, tokens / max(seconds, 1e-9), adapter=adapter)
+    left, speed = max(0, _steps(trainer) - done), tokens / max(seconds, 1e-9)
+    return scaled(trainer.model, folder, left, seconds, watch, speed, adapter=adapter)
 
 
 def scaled(

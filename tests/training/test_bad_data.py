@@ -12,7 +12,7 @@ import pytest
 
 from graphs.errors import ModelError, UsageError
 from tests.training.tiny import signals
-from training.stages import STAGES, train
+from training.stages import STAGES, load_recipe, train
 from training.stages import _load as load
 
 Row = dict[str, Any]
@@ -237,15 +237,14 @@ def test_bad_rows_end_the_grounding_checker_with_their_line(content: bytes, said
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b'{"id": "\xff"}', "line 1 is not UTF-8"), (b'{"id": 1}', "line 1 is no outcome")]
+    ("content", "said"),
+    [(b"", "has no rows"), (b'{"id": "\xff"}', "line 1 is not UTF-8"), (b'{"id": 1}', "line 1 is no outcome")],
 )
 def test_bad_rows_end_the_router_with_their_line(content: bytes, said: str, tmp_path: Path) -> None:
-    from training.router.train import read_rows
-
     path = tmp_path / "outcomes.jsonl"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=said) as refused:
-        read_rows([path])
+        train(load_recipe("router", {"outcomes": [str(path)], "out": str(tmp_path / "run")}))
     assert refused.value.cure
 
 

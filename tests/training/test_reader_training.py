@@ -217,6 +217,7 @@ def test_it_says_what_it_will_take_and_a_request_to_stop_is_heard(tiny: ReaderRe
         train_reader(recipe, run.note, run)
     assert run.events("estimate")[0]["memory"] > 0
     assert run.events("step")[0]["steps"] == 40
+    assert run.events("step")[0]["tokens_per_second"] > 0
     said: list[str] = []
     train_reader(recipe.model_copy(update={"steps": 26}), said.append)
     assert "continuing at step 25" in said

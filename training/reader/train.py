@@ -86,7 +86,7 @@ class _Run:
         self.progress = Progress(began=time.time())
         if recipe.precision == "bf16":  # the fused attention's backward is slow in bf16 on processors
             network.encoder.set_attn_implementation("eager")
-        self.recent: list[tuple[float, float, float]] = []
+        self.recent: list[tuple[float, float, float, int]] = []
         self.passes = 0.0
         self.workers = ThreadPoolExecutor(recipe.workers)
 
@@ -133,7 +133,7 @@ class _Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.time() - began
-        self.recent = [*self.recent[-49:], (span, judged, seconds)]
+        self.recent = [*self.recent[-49:], (span, judged, seconds, sum(len(window.ids) for window in batch))]
         self.progress.step += 1
         self.progress.examples += len(batch)
         self.progress.working += seconds
@@ -201,7 +201,7 @@ class _Run:
         by_count = float(self.recipe.steps - self.progress.step)
         if not self.recipe.minutes or len(self.recent) < 5:
             return by_count
-        paces = sorted(seconds for _, _, seconds in self.recent)
+        paces = sorted(seconds for _, _, seconds, _ in self.recent)
         pace = sum(paces[:-1]) / (len(paces) - 1) * 1.05  # without the slowest: the process may have been stopped
         by_clock = (self.progress.began + 60 * self.recipe.minutes - time.time()) / pace
         return min(by_count, max(by_clock, 30 * self.progress.share))
@@ -218,7 +218,9 @@ class _Run:
             self.run.stop_if_asked(step, self.save)
 
     def _log(self) -> None:
-        span, judged, seconds = (sum(line[part] for line in self.recent) / len(self.recent) for part in range(3))
+        span, judged, seconds, tokens = (
+            sum(line[part] for line in self.recent) / len(self.recent) for part in range(4)
+        )
         self.report(
             f"step {self.progress.step} pass {self.passes:.2f} span {span:.3f} answerable {judged:.3f} "
             f"{seconds:.2f} s a step"
@@ -226,6 +228,7 @@ class _Run:
         if self.run:
             loss, left = span + self.recipe.answerability_weight * judged, self._steps_left() * seconds
             figures = {"span": round(span, 5), "answerable": round(judged, 5), "seconds_left": round(left, 1)}
+            figures["tokens_per_second"] = round(tokens / max(seconds, 1e-9), 1)
             self.run.log("step", step=self.progress.step, steps=self.recipe.steps, loss=round(loss, 5), **figures)
 
     def _evaluate(self) -> None:

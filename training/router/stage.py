@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from graphs.errors import UsageError
 from training.registry import ModelVersion
 from training.router.model import as_json
 from training.router.recipe import RouterRecipe
@@ -15,6 +16,9 @@ def run_router(recipe: RouterRecipe, run: Run) -> ModelVersion:
     """Judge on held-out rows a router that has not seen them, then learn from all; takes seconds."""
     run.use_data(recipe.outcomes)
     rows = sorted(read_rows(recipe.outcomes), key=lambda row: str(row["id"]))
+    if not rows:
+        files = ", ".join(map(str, recipe.outcomes))
+        raise UsageError(f"{files} has no rows.", "Write some with `crossroads routing outcomes` or bench/outcomes.py.")
     random.Random(recipe.seed).shuffle(rows)  # noqa: S311 - a split, no secret
     cut = max(1, round(recipe.held_out * len(rows)))
     shape = (recipe.model, recipe.directions, recipe.strength, recipe.seed)

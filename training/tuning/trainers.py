@@ -80,10 +80,10 @@ def fit(make: Make, recipe: Stepped, run: Run, *, key: str = "accumulation", les
         from_there = run.last_checkpoint(again=again)
         try:
             with calm():
-                estimate = probe(trainer, run.folder)
+                estimate = probe(trainer, run.folder, done=from_there[1] if from_there else 0)
                 run.log("estimate", **estimate.as_json(), text=estimate.words)
                 refuse(estimate, batch, accumulation, key=key, less=less)
-                if from_there and from_there[1] >= estimate.steps:
+                if from_there and not estimate.steps:
                     trainer._load_from_checkpoint(str(from_there[0]))  # it was stopped at its very end
                 else:
                     trainer.train(resume_from_checkpoint=str(from_there[0]) if from_there else None)

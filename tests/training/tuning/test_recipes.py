@@ -42,6 +42,7 @@ RECIPES: dict[str, tuple[Callable[[str, str, str], Row], str, Row]] = {
     "kto": (_pair, "adapter", {"rank": 2}),
     "orpo": (_pair, "adapter", {"rank": 2}),
     "grpo": (_grounded, "adapter", {"rank": 2, "answer_tokens": 4}),
+    "rloo": (_grounded, "adapter", {"rank": 2, "answer_tokens": 4, "stage": "rloo"}),
     "embeddings": (_grounded, "embedding", {"max_length": 64}),
     "reranker": (_grounded, "reranker", {"max_length": 64}),
 }
@@ -57,7 +58,7 @@ def small(tmp_path: Path, tiny: Path, encoder: Path) -> Callable[[str], Recipe]:
         rows = write_rows(tmp_path / "rows.jsonl", [make(*signal) for signal in signals(12)])
         base = encoder if name in ENCODERS else tiny
         places = {"base": str(base), "data": [str(rows)], "out": str(tmp_path / "run"), "dev_share": 0.34}
-        return load_recipe(name, {**SMALL, **places, **keys})
+        return load_recipe("grpo" if name == "rloo" else name, {**SMALL, **places, **keys})
 
     return cut
 
