@@ -12,6 +12,7 @@ import pytest
 
 from graphs.errors import UsageError
 from tests.training.tiny import write_rows
+from training.data.rows import rows_of
 from training.distil.recipe import DistilRecipe
 from training.distil.stage import run_distil
 from training.pretrain.recipe import PretrainRecipe
@@ -110,3 +111,35 @@ def test_another_vocabulary_is_refused_before_a_model_is_loaded(
 def test_too_few_prompts_are_refused(made: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="5 prompts, fewer than a batch of 64"):
         student(made, tmp_path / "run", method="on_policy", text="prompt", batch=64)
+
+
+def apart(made: dict[str, Any], folder: Path) -> list[float]:
+    """How far a student's chances are from the teacher's on each held-out text (KL, nats a token)."""
+    import torch
+    from torch.nn.functional import kl_div
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(made["teacher"])
+    models: list[Any] = [AutoModelForCausalLM.from_pretrained(path).eval() for path in (made["teacher"], folder)]
+    found = []
+    for row in rows_of([made["folder"] / "dev.jsonl"]):
+        ids = torch.tensor([tokenizer(row.values["text"]).input_ids[:32]])
+        with torch.no_grad():
+            theirs, ours = (model(input_ids=ids).logits[0].log_softmax(-1) for model in models)
+        found.append(float(kl_div(ours, theirs, log_target=True, reduction="batchmean")))
+    return found
+
+
+def test_on_policy_a_student_that_can_write_comes_nearer_to_its_teacher(made: dict[str, Any], tmp_path: Path) -> None:
+    student(made, tmp_path / "alone", alpha=0.0)
+    places = {"base": str(tmp_path / "alone" / "model"), "data": [str(made["folder"] / "much.jsonl")], "text": "prompt"}
+    steps = {"steps": 30, "answer_tokens": 16, "learning_rate": 3e-3, "batch": 8, "method": "on_policy"}
+    shape = {**made["common"], "layers": 1, "teacher": made["teacher"], **places, **steps}
+    recipe = DistilRecipe(name="taught", out=tmp_path / "taught", **shape)
+    with Run(recipe) as opened:
+        run_distil(recipe, opened)
+    before, after = (apart(made, tmp_path / name / "model") for name in ("alone", "taught"))
+    closer = [one - other for one, other in zip(before, after, strict=True)]
+    bound = 2.02 * statistics.stdev(closer) / len(closer) ** 0.5  # 95 %, Student's t, 39 degrees
+    low = statistics.mean(closer) - bound
+    assert low > 0.1 * statistics.mean(before)
