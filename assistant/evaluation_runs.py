@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -14,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.record import RUN, RunRecord, read_run
+from eval.record import RUN, RunRecord, read_run, read_sample_records
 from graphs.errors import BusyError, CrossroadsError, NotFoundError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
+    from assistant.config import Settings
 
 FOLDER = Path("eval", "runs")
 """Below the home, where `crossroads eval run` puts them too: a folder for each run."""
@@ -49,6 +51,29 @@ def run_folder(home: Path, name: str) -> Path:
     if not name or not folder.is_relative_to(root) or not (folder / RUN).is_file():
         raise NotFoundError(f"There is no evaluation run {name!r}.", "Choose one from the list.")
     return folder
+
+
+def shipped_suites() -> dict[str, str]:
+    """The suites that ship and can be read: name → what each measures."""
+    from eval.suite import SHIPPED, load_suite
+
+    found = {}
+    for file in sorted(SHIPPED.glob("*.yaml")):
+        with contextlib.suppress(CrossroadsError):
+            found[file.stem] = load_suite(file).description
+    return found
+
+
+def report_page(settings: Settings, name: str, before: str = "") -> str:
+    """A run's report as a page of its own, beside an earlier run. Raises `NotFoundError`, `UsageError`."""
+    from assistant.cli.eval_report import judge_of
+    from eval.report.page import render
+
+    folder = run_folder(settings.home, name)
+    old = run_folder(settings.home, before) if before else None
+    other = (read_run(old), read_sample_records(old)) if old else None
+    record = read_run(folder)
+    return render(record, read_sample_records(folder), other, judge_of(settings, record.judge))
 
 
 def command_of(home: Path, name: str, suite: str, path: str, limit: int) -> list[str]:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from assistant.grades.rows import BAD, GOOD
+from assistant.grades.judged import BAD, GOOD
 from assistant.records import Request
 from eval.mixed.outcomes import Outcome, by_row
 

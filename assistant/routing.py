@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.config import Settings
-from assistant.grades.rows import BAD, GOOD
+from assistant.grades.judged import BAD, GOOD
 from graphs.answer import Path as Path_
 from graphs.errors import CrossroadsError
 from training.router.model import FILE, RouterModel

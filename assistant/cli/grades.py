@@ -106,7 +106,12 @@ def undo(grader: Grader = "", home: Home = None, set_: Set = None, as_json: Json
 @app.command("export")
 def export(
     format_: Annotated[
-        str, typer.Option("--format", help="sft, kto, dpo, reward, detector, examples or router.", show_default=False)
+        str,
+        typer.Option(
+            "--format",
+            help="sft, kto, dpo, reward, detector, retrieval, reader, examples or router.",
+            show_default=False,
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="File to write; else standard output.", show_default=False)] = None,
     without: Annotated[
@@ -132,7 +137,7 @@ def export(
     elif not out:
         put("\n".join(lines))
     left_out = ", ".join(
-        f"{result[name]} {name.replace('_', ' ')}" for name in ("repeated", "held_out", "unused", "excluded")
+        f"{result[name]} {name.replace('_', ' ')}" for name in ("repeated", "near", "held_out", "unused", "excluded")
     )
     say(f"{len(lines)} rows; left out: {left_out}")
     return 0 if lines else 1

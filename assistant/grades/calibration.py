@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from assistant.grades.rows import SUPPORTED, Compared, Judged
+from assistant.grades.judged import Judged
+from assistant.grades.passages import SUPPORTED
+from assistant.grades.rows import Compared
 from eval.scorers.base import mean
 from eval.squad import auc
 from eval.statistics import interval

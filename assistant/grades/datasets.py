@@ -41,7 +41,13 @@ def keep(home: Path, wanted: str, rows: Rows, card: str) -> Kept:
         write_whole(folder / ROWS, _lines(rows.rows))
         write_whole(folder / SOURCES, _lines([{"sources": one} for one in rows.sources]))
         write_whole(folder / CARD, card)
-        counts = {"repeated": rows.repeated, "held_out": rows.held_out, "unused": rows.unused}
+        counts = {
+            "repeated": rows.repeated,
+            "near": rows.near,
+            "marked": rows.marked,
+            "held_out": rows.held_out,
+            "unused": rows.unused,
+        }
         about = {"format": wanted, "sha256": rows.sha256, "rows": len(rows.rows), "graders": sorted(rows.graders)}
         write_whole(folder / RECORD, json.dumps({**about, **counts, "excluded": rows.excluded}, indent=1))
     return open_dataset(home, folder.name)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from assistant.documentation import find_documentation
 from assistant.feedback import Feedback
 from assistant.grades.graders import Gold, Graders, Weighing
+from assistant.grades.judged import Judged, judged_answers
 from assistant.grades.log import AnswerLog
 from assistant.grades.queue import Plan, next_item, next_pair, side
-from assistant.grades.rows import Judged, Rows, card, judged_answers, training_rows
+from assistant.grades.rows import Rows, card, training_rows
 from assistant.grades.rubric import load_rubric
 from assistant.grades.store import Grades
 from assistant.grades.types import Comparison, Grade, Item, Logged

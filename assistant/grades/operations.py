@@ -15,7 +15,7 @@ from assistant.grades.calibration import judge_here
 from assistant.grades.datasets import CARD, keep
 from assistant.grades.graders import Weighing
 from assistant.grades.grading import questions_of
-from assistant.grades.rows import GOOD
+from assistant.grades.judged import GOOD
 from assistant.grades.types import Comparison, Grade, Logged
 from graphs.errors import CrossroadsError, UsageError
 
@@ -96,28 +96,32 @@ def _compare(assistant: Assistant, arguments: Arguments) -> Any:
 
 
 def _export(assistant: Assistant, arguments: Arguments) -> Any:
-    wanted = str(arguments["format"])
     held_out = [question for file in arguments.get("without") or [] for question in questions_of(Path(file))]
+    return export_rows(assistant, str(arguments["format"]), held_out)
+
+
+def export_rows(assistant: Assistant, wanted: str, held_out: list[str]) -> dict[str, Any]:
+    """Rows of a format with their record and card, kept as a data set. Raises `UsageError` for another format."""
     if wanted == "router":
         return _router_rows(assistant)
     rows = assistant.grading.rows(wanted, held_out)
     kept = keep(assistant.settings.home, wanted, rows, assistant.grading.card(wanted, rows))
     return {
+        **kept.record,  # its `rows` is a count
         "rows": rows.rows,
-        **kept.record,
         "dataset": str(kept.folder),
         "card": (kept.folder / CARD).read_text("utf-8"),
     }
 
 
-def _router_rows(assistant: Assistant) -> Any:
+def _router_rows(assistant: Assistant) -> dict[str, Any]:
     """Outcomes of paths by grades and votes, as `crossroads train router` reads them; they hold no text."""
     from assistant.outcomes import own_rows
 
     rows = list(own_rows(assistant))
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     card = f"# Outcomes of paths\n\n{len(rows)} rows from grades and votes, sha256 {digest}. They hold no text.\n"
-    counts = {"repeated": 0, "held_out": 0, "unused": 0, "excluded": 0}
+    counts = {"repeated": 0, "near": 0, "marked": 0, "held_out": 0, "unused": 0, "excluded": 0}
     return {"rows": rows, "format": "router", "sha256": digest, **counts, "dataset": "", "card": card}
 
 

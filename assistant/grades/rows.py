@@ -5,39 +5,45 @@
     dpo       prompt, chosen, rejected          an expert's better answer against the one given; a blind choice
     reward    prompt, chosen, rejected          as dpo, and good against bad answers to one question
     detector  response, source, label           what the grounding checker is trained on (`training/recipes/grounding`)
+    retrieval question, passages, gold          what embeddings and rerankers are trained on, by the passages marked
+    reader    question, context, answers …      what the reader is trained on, by the passages marked
     examples  input, output                     worked examples for few-shot prompts (`crossroads examples add`)
 
 An answer several people graded counts once, by the weighted mean of what they gave; excluded graders are left out. A
-row is made once; rows whose question stands in an evaluation set, or shares a long run of words with one there, are
-left out; personal data is masked. `Rows.sources` says of each row which grades it comes from.
+row is made once, and one that says nearly the same as an earlier row is left out; so are rows whose question stands in
+an evaluation set, or shares a long run of words with one there; personal data is masked. `Rows.sources` says of each
+row which grades it comes from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from assistant.grades.judged import BAD, GOOD, Judged, Sources, judged_answers
+from assistant.grades.passages import SUPPORTED, detector_rows, kept_passages, reader_rows, retrieval_rows
 from assistant.grades.rubric import Rubric
 from assistant.grades.store import Graded
-from assistant.grades.types import Comparison, Grade, Logged
+from assistant.grades.types import Comparison
 from graphs.answer import Answer
 from graphs.errors import UsageError
 from graphs.prompts import load_prompt, passages_message
 from graphs.words import words
 from training.data.contamination import Contamination
+from training.data.near import near_rows
 from training.data.repair import mask_personal
 
-Format = Literal["sft", "kto", "dpo", "reward", "detector", "examples"]
-Sources = list[dict[str, Any]]
+Format = Literal["sft", "kto", "dpo", "reward", "detector", "retrieval", "reader", "examples"]
 Compared = tuple[Comparison, str, Answer, Answer]
-GOOD, BAD = 0.8, 0.4
-"""An answer is a good example from this share of the best possible scores on, and a bad one below the other."""
-SUPPORTED = "supported"
-"""The criterion that says whether the sources carry an answer."""
+GIVEN = ("label", "source", "context", "passages", "gold", "is_impossible")
+"""What of a row must be equal for two to be near duplicates; the numbers in them must be too."""
+SAID = ("completion", "chosen", "rejected", "response", "output", "answers")
+"""What of a row, with its question, must be nearly the same."""
 
 
 @dataclass
@@ -49,6 +55,10 @@ class Rows:
     """For each row the grades (`answer_id`, `grader`, `version`) or the blind choice it was made of."""
     repeated: int = 0
     """Rows that were there already."""
+    near: int = 0
+    """Rows that say nearly the same as an earlier one."""
+    marked: int = 0
+    """Rows made of the passages graders marked as answering, or left unmarked beside those."""
     held_out: int = 0
     """Rows whose question stands in an evaluation set, or was kept for judging."""
     unused: int = 0
@@ -65,47 +75,6 @@ class Rows:
     def sha256(self) -> str:
         """The hash of the rows: equal grades give equal data."""
         return hashlib.sha256("".join(json.dumps(row, sort_keys=True) for row in self.rows).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Judged:
-    """An answer with everything experts who count said of it."""
-
-    logged: Logged
-    grades: list[Grade]
-    share: float
-    """Weighted mean of their shares of the best possible scores."""
-    scores: dict[str, float]
-    """Criterion → weighted mean."""
-
-    @property
-    def sources(self) -> Sources:
-        """The grades it comes from."""
-        return [{"answer_id": g.answer_id, "grader": g.grader, "version": g.version} for g in self.grades]
-
-    def better(self) -> list[Grade]:
-        """The grades that say what the answer should have been."""
-        return [grade for grade in self.grades if grade.better_answer.strip()]
-
-
-def judged_answers(graded: Sequence[Graded], rubric: Rubric, weights: Mapping[str, float]) -> list[Judged]:
-    """Every graded answer once, in the order of its first grade; graders of weight 0 are left out."""
-    groups: dict[str, list[Graded]] = defaultdict(list)
-    for grade, logged in graded:
-        if grade.outcome == "graded" and weights.get(grade.grader, 1.0) > 0:
-            groups[grade.answer_id].append((grade, logged))
-    return [_judged(group, rubric, weights) for group in groups.values()]
-
-
-def _judged(group: Sequence[Graded], rubric: Rubric, weights: Mapping[str, float]) -> Judged:
-    each = [(weights.get(grade.grader, 1.0), grade) for grade, _ in group]
-    total = sum(weight for weight, _ in each)
-    scores = {}
-    for name in {name for _, grade in each for name in grade.scores}:
-        given = [(weight, grade.scores[name]) for weight, grade in each if name in grade.scores]
-        scores[name] = sum(weight * value for weight, value in given) / sum(weight for weight, _ in given)
-    share = sum(weight * rubric.share(grade.scores) for weight, grade in each) / total
-    return Judged(group[0][1], [grade for _, grade in each], share, scores)
 
 
 def training_rows(
@@ -137,7 +106,7 @@ def training_rows(
                 maker.of_comparison(comparison, question, first, second)
     if wanted == "reward":
         maker.of_contrasts(answers)
-    return maker.found
+    return maker.finished()
 
 
 class _Maker:
@@ -147,7 +116,17 @@ class _Maker:
         self._whole = {key_of(question) for question in questions}
         self._runs = Contamination.of(questions)
         self._seen: set[str] = set()
+        self._said: list[tuple[Hashable, list[str]]] = []
         self.found = Rows()
+
+    def finished(self) -> Rows:
+        """What was found, near duplicates left out."""
+        found, gone = self.found, near_rows(self._said)
+        found.rows = [row for place, row in enumerate(found.rows) if place not in gone]
+        found.sources = [one for place, one in enumerate(found.sources) if place not in gone]
+        found.near = len(gone)
+        found.marked = sum(row.pop("marked", False) for row in found.rows)
+        return found
 
     def of_answer(self, judged: Judged) -> None:
         parts = getattr(self, f"_{self._wanted}")(judged)
@@ -193,13 +172,13 @@ class _Maker:
     _reward = _dpo
 
     def _detector(self, judged: Judged) -> list[dict[str, Any]]:
-        passages = _kept(judged.logged.answer)
-        score = judged.scores.get(SUPPORTED)
-        if not passages or score is None or 2 < score < 4:
-            return []
-        source = "\n\n".join(passages)
-        label = "0" if score >= 4 else "1"
-        return [{"response": judged.logged.answer.text, "source": source, "label": label, "dataset": "grades"}]
+        return detector_rows(judged)
+
+    def _retrieval(self, judged: Judged) -> list[dict[str, Any]]:
+        return retrieval_rows(judged)
+
+    def _reader(self, judged: Judged) -> list[dict[str, Any]]:
+        return reader_rows(judged)
 
     def _examples(self, judged: Judged) -> list[dict[str, Any]]:
         answer = judged.logged.answer
@@ -221,11 +200,27 @@ class _Maker:
             self._seen.add(key)
             self.found.rows.append(row)
             self.found.sources.append(sources)
+            self._said.append(_said_in(row, question))
+
+
+def _said_in(row: dict[str, Any], question: str) -> tuple[Hashable, list[str]]:
+    """What must be equal, and the words, each with the field it stands in: a pair turned round is another pair."""
+    given = {name: row[name] for name in GIVEN if name in row}
+    told = {"question": question, **{name: _text(row[name]) for name in SAID if name in row}}
+    numbers = sorted(number for text in told.values() for number in re.findall(r"\d+", text))
+    return json.dumps([given, numbers]), [f"{name}:{word}" for name, text in told.items() for word in words(text)]
+
+
+def _text(value: Any) -> str:
+    """The words of a text, of messages, or of several."""
+    if isinstance(value, dict):
+        return str(value["content"])
+    return "\n".join(map(_text, value)) if isinstance(value, list) else str(value)
 
 
 def prompt_of(answer: Answer, question: str) -> list[dict[str, str]]:
     """The messages the model sees for this question: with its passages where the answer came from documents."""
-    kept = _kept(answer)
+    kept = kept_passages(answer)
     system = load_prompt("passages" if kept else "direct")[0].split("\n### ")[0].strip()
     user = passages_message(answer.question or question, kept) if kept else question
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
@@ -238,10 +233,6 @@ def key_of(text: str) -> str:
 
 def _prompt(judged: Judged) -> list[dict[str, str]]:
     return prompt_of(judged.logged.answer, judged.logged.question)
-
-
-def _kept(answer: Answer) -> list[str]:
-    return [item.passage.text for item in answer.evidence if item.kept]
 
 
 def _completion(text: str) -> list[dict[str, Any]]:
@@ -278,8 +269,10 @@ task_categories: [text-generation]
 
 - Rubric: {rubric.name}, sha256 {rubric.sha256}; good from {GOOD:.0%} of the best possible scores, bad below {BAD:.0%}.
   An answer several people graded counts by the weighted mean of what they gave.
-- Left out: {rows.repeated} repeated, {rows.held_out} whose question stands in an evaluation set or was kept for
-  judging, {rows.unused} grades that say nothing in this format, {rows.excluded} of graders who are excluded.
+- Passages graders marked as answering, or left unmarked beside those, made {rows.marked} of the rows.
+- Left out: {rows.repeated} repeated, {rows.near} nearly the same as another, {rows.held_out} whose question stands in
+  an evaluation set or was kept for judging, {rows.unused} grades that say nothing in this format, {rows.excluded} of
+  graders who are excluded.
 - E-mail addresses, telephone, bank and card numbers and public network addresses are masked by pattern; names are not.
 - The texts are the users' and the experts' own: their licence is yours to settle before you publish anything.
 """

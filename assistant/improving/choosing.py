@@ -9,7 +9,8 @@ from typing import Any
 
 from assistant.grades.datasets import keep
 from assistant.grades.grading import Grading, questions_of
-from assistant.grades.rows import GOOD, Judged, Rows, key_of, prompt_of
+from assistant.grades.judged import GOOD, Judged
+from assistant.grades.rows import Rows, key_of, prompt_of
 from graphs.errors import UsageError
 from training.registry import write_whole
 

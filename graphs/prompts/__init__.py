@@ -1,7 +1,8 @@
 """Prompts are files beside this one: a front matter with `version`, then the text; each answer records its own.
 
 `NAME.md` is the one in use, `NAME@VERSION.md` an earlier or a coming one. Any of them, or a file of your own, can be
-put in its place for a while (`instead`), which is how two versions are compared.
+put in its place for a while (`instead`), which is how two versions are compared: for the turns begun meanwhile by
+whoever compares, nobody else's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,13 +19,22 @@ from pathlib import Path
 from graphs.answer import PromptRef
 from graphs.errors import NotFoundError, UsageError
 
-_instead: dict[str, str] = {}
-"""Prompt → text of the file that stands in for it now."""
+_instead: ContextVar[dict[str, str]] = ContextVar("instead", default={})  # noqa: B039 - never changed, only replaced
+"""Prompt → text of the file that stands in for it here; a turn has the context of whoever asked."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a prompt that does not ship: the prompt it is of, and the whole text, front matter included."""
+
+    name: str
+    raw: str
 
 
 def load_prompt(name: str) -> tuple[str, PromptRef]:
     """The text of prompt `name` and its reference (name, version, sha256 of the file)."""
-    return parse(name, _instead[name]) if name in _instead else _shipped(name)
+    standing_in = _instead.get()
+    return parse(name, standing_in[name]) if name in standing_in else _shipped(name)
 
 
 @cache
@@ -42,7 +54,7 @@ def parse(name: str, raw: str) -> tuple[str, PromptRef]:
 
 def instead_now() -> dict[str, str]:
     """Prompt → sha256 of what stands in for it now; empty where every prompt is the one that ships."""
-    return {name: hashlib.sha256(raw.encode()).hexdigest() for name, raw in _instead.items()}
+    return {name: hashlib.sha256(raw.encode()).hexdigest() for name, raw in _instead.get().items()}
 
 
 def names() -> list[str]:
@@ -51,35 +63,39 @@ def names() -> list[str]:
     return sorted(name.removesuffix(".md") for name in found)
 
 
-def read(reference: str) -> tuple[str, str]:
+def read(reference: str | Version) -> tuple[str, str]:
     """The name a reference stands for and the raw text: `passages`, `passages@2`, or a file called like one of them.
 
     Raises `NotFoundError` where there is neither.
     """
+    if isinstance(reference, Version):
+        return reference.name, reference.raw
     path = Path(reference)
     if path.suffix == ".md" and path.is_file():
         return path.stem.partition("@")[0], path.read_text(encoding="utf-8")
+    return read_shipped(reference)
+
+
+def read_shipped(reference: str) -> tuple[str, str]:
+    """As `read`, and never a file that does not ship. Raises `NotFoundError`."""
     if reference not in names():
-        raise NotFoundError(f"There is no prompt {reference!r}.", f"There are: {', '.join(names())}; or name a file.")
+        raise NotFoundError(f"There is no prompt {reference!r}.", f"There are: {', '.join(names())}.")
     raw = files("graphs.prompts").joinpath(f"{reference}.md").read_text(encoding="utf-8")
     return reference.partition("@")[0], raw
 
 
 @contextmanager
-def instead(reference: str) -> Iterator[PromptRef]:
-    """Let a version stand in for its prompt, in the whole process, until the block ends."""
+def instead(reference: str | Version) -> Iterator[PromptRef]:
+    """Let a version stand in for its prompt until the block ends, for what is begun within it and nothing else."""
     name, raw = read(reference)
     _, found = parse(name, raw)
     if name not in names():
-        raise NotFoundError(f"{reference!r} is called like no prompt there is.", f"There are: {', '.join(names())}.")
-    before = _instead.get(name)
-    _instead[name] = raw
+        raise NotFoundError(f"{name!r} is called like no prompt there is.", f"There are: {', '.join(names())}.")
+    before = _instead.set({**_instead.get(), name: raw})
     try:
         yield found
     finally:
-        _instead.pop(name)
-        if before is not None:
-            _instead[name] = before
+        _instead.reset(before)
 
 
 def passages_message(question: str, passages: Sequence[str]) -> str:

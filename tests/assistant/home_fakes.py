@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from langchain_core.documents import Document
@@ -13,6 +14,7 @@ from langchain_core.retrievers import BaseRetriever
 from assistant.app import Assistant
 from assistant.config import Settings
 from assistant.database import open_database
+from assistant.knowledge.jobs import Jobs
 from assistant.knowledge.types import Chunk, DocumentInfo, Hit, IngestProgress, IngestReport, StoreStats
 from assistant.resources import Resources
 from assistant.stores import open_saver
@@ -25,6 +27,8 @@ WARRANTY = "The warranty lasts 24 months from the date of delivery. Repairs exte
 
 class WordEmbeddings:
     """Texts that share words are alike."""
+
+    name = "words"
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self.embed_query(text) for text in texts]
@@ -88,12 +92,52 @@ def _document(number: int, text: str) -> Document:
     )
 
 
+class MemoryStore:
+    """Chunks in a dictionary, searched one by one."""
+
+    kind, version, url = "memory", "1", ""
+
+    def __init__(self) -> None:
+        self.held: dict[str, dict[str, tuple[Chunk, Any]]] = {}
+
+    def ready(self) -> bool:
+        return True
+
+    def put(self, collection: str, chunks: Any, vectors: Any) -> None:
+        for chunk, vector in zip(chunks, vectors, strict=True):
+            self.held.setdefault(collection, {})[chunk.chunk_id] = (chunk, vector)
+
+    def remove(self, collection: str, document_id: str) -> None:
+        self.held.get(collection, {}).pop(document_id, None)
+
+    def search(self, collection: str, text: str, vector: Any, k: int, alpha: float) -> list[Hit]:
+        found = [Hit(chunk, 0.0, float(own @ vector)) for chunk, own in self.held.get(collection, {}).values()]
+        return sorted(found, key=lambda hit: -hit.similarity)[:k]
+
+
 class ListKnowledge:
-    """Documents in a list; `down` makes it behave like a store out of reach."""
+    """Documents in a list; `down` makes it behave like a store out of reach. Examples have a store of their own."""
+
+    jobs: Jobs
+    indexer = SimpleNamespace(indexed="")
 
     def __init__(self, texts: Sequence[str] = ()) -> None:
         self.texts = list(texts)
         self.down = False
+        self.store = MemoryStore()
+        self.embeddings = WordEmbeddings()
+
+    @property
+    def catalogue(self) -> ListKnowledge:
+        return self
+
+    def with_states(self, _: str, collection: str = "") -> list[tuple[DocumentInfo, bool]]:
+        return [(info, True) for info in self.documents(collection)]
+
+    def mark_unindexed(self, _: Sequence[str]) -> None: ...
+
+    def mend(self) -> int:
+        return 0
 
     @property
     def health(self) -> ListKnowledge:
@@ -197,6 +241,7 @@ def open_fake(home: Path, texts: Sequence[str] = (WARRANTY,), chat: str = "fake:
 def open_fake_with(made: Settings, texts: Sequence[str] = ()) -> Assistant:
     """The same with settings of one's own."""
     resources = FakeResources(made, ListKnowledge(texts))
-    assistant = Assistant(made, resources, open_database(made), open_saver(made))
+    resources._list.jobs = Jobs(engine := open_database(made))
+    assistant = Assistant(made, resources, engine, open_saver(made))
     assistant.catalogue = resources._list  # type: ignore[assignment]
     return assistant

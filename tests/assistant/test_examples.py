@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from assistant.examples import Examples, NewExample, read_examples
-from assistant.knowledge.types import Chunk, Hit
 from graphs.answer import Answer, Citation, RouteDecision
 from graphs.errors import NotFoundError, UsageError
 from graphs.examples import pick
+from tests.assistant.home_fakes import MemoryStore
 
 AXES = ("card", "lost", "hello", "rain", "stolen", "umbrella", "morning")
 
@@ -26,24 +26,6 @@ class Axes:
     def embed_query(self, text: str) -> list[float]:
         counts = np.array([float(word in text.lower()) for word in AXES]) + 0.01
         return [float(value) for value in counts / np.linalg.norm(counts)]
-
-
-class MemoryStore:
-    """Chunks in a dictionary, searched one by one."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, dict[str, tuple[Chunk, Any]]] = {}
-
-    def put(self, collection: str, chunks: Any, vectors: Any) -> None:
-        for chunk, vector in zip(chunks, vectors, strict=True):
-            self.held.setdefault(collection, {})[chunk.chunk_id] = (chunk, vector)
-
-    def remove(self, collection: str, document_id: str) -> None:
-        self.held.get(collection, {}).pop(document_id, None)
-
-    def search(self, collection: str, text: str, vector: Any, k: int, alpha: float) -> list[Hit]:
-        found = [Hit(chunk, 0.0, float(own @ vector)) for chunk, own in self.held.get(collection, {}).values()]
-        return sorted(found, key=lambda hit: -hit.similarity)[:k]
 
 
 @pytest.fixture

@@ -1,18 +1,22 @@
-"""Near duplicates by MinHash: datatrove's four steps, with one rank a part."""
+"""Near duplicates by MinHash: datatrove's four steps, with one rank a part; and the same in memory for a few rows."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from training.data.words import run_hashes, word_tokenizer
 
+RUN, BANDS, ROWS = 5, 14, 8
+"""Words in a run; bands of a signature and hashes in each: two texts are found with chance ½ at about 0.72."""
+ALIKE = 0.72
+
 
 class NearDuplicates:
-    """Texts that share most of their five-word runs: 14 bands of 8 hashes, found with chance ½ at about 0.72.
+    """Texts that share most of their five-word runs.
 
     What it knows stands in a folder; a step that was finished is not repeated.
     """
@@ -47,7 +51,7 @@ class NearDuplicates:
         from datatrove.utils.hashing import HashConfig
 
         hashing = HashConfig(hash_fc="sha1", precision=64)  # its xxhash fails with today's xxhash package
-        return MinhashConfig(n_grams=5, num_buckets=14, hashes_per_bucket=8, hash_config=hashing)
+        return MinhashConfig(n_grams=RUN, num_buckets=BANDS, hashes_per_bucket=ROWS, hash_config=hashing)
 
     def _once(self, name: str, step: Any) -> None:
         mark = self._folder / "done" / name
@@ -87,3 +91,27 @@ def _documents(part: Path, fields: tuple[str, ...]) -> Iterator[Any]:
         for number, line in enumerate(lines):
             row = json.loads(line)
             yield Document(text="\n".join(str(row[name]) for name in fields), id=str(number))
+
+
+def near_rows(rows: Sequence[tuple[Hashable, Sequence[str]]]) -> frozenset[int]:
+    """The places of rows that are near duplicates of an earlier one that stays. A row is what must be equal, and words.
+
+    For what fits into memory: datasketch's index with the bands of `NearDuplicates`, and the estimate of a pair's share
+    of common runs looked at again.
+    """
+    from datasketch import MinHash, MinHashLSH
+
+    index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
+    kept: dict[int, Any] = {}
+    gone = set()
+    for place, (equal, words) in enumerate(rows):
+        made = MinHash(num_perm=BANDS * ROWS, seed=1)
+        last = max(1, len(words) - RUN + 1)
+        made.update_batch(sorted({" ".join(words[start : start + RUN]).encode() for start in range(last)}))
+        like = (kept[other] for other in index.query(made) if rows[other][0] == equal)
+        if any(made.jaccard(other) >= ALIKE for other in like):
+            gone.add(place)
+        else:
+            kept[place] = made
+            index.insert(place, made)
+    return frozenset(gone)

@@ -89,6 +89,18 @@ def load_rows(folder: Path) -> dict[str, list[Row]]:
     return {kind: [row for row in rows if row] for kind, rows in found.items()}
 
 
+def own_rows(path: Path | None) -> list[Row]:
+    """The rows of a JSON Lines file of one's own; none where none is named. Raises `SettingsError`."""
+    if path is None:
+        return []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [row for line in lines if (row := to_row(json.loads(line), "own"))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        cure = "Write it with `crossroads grades export --format reader --out FILE`."
+        raise SettingsError(f"{str(path)!r} holds no rows for the reader: {error!r}.", cure) from None
+
+
 def multi_passage_records(folder: Path, *, held_out: bool) -> list[dict[str, Any]]:
     """Questions over ten passages whose answer stands in the gold ones alone; one in five, by its id, is held out."""
     return [
@@ -203,7 +215,7 @@ class Mixture:
 
     def __init__(self, recipe: ReaderRecipe, folder: Path) -> None:
         self.recipe = recipe
-        self.rows = load_rows(folder)
+        self.rows = {**load_rows(folder), "own": own_rows(recipe.own)}
         self.tokens = Tokens(recipe.base)
         answerable = self.rows["squad_answerable"] + self.rows["qa_extractive"]
         passages = list(dict.fromkeys(row.context for rows in self.rows.values() for row in rows))

@@ -23,6 +23,8 @@ class Repeats(BaseModel):
     extra: float = Field(default=1.0, ge=0)
     multi_gold: float = Field(default=1.0, ge=0)
     multi_noise: float = Field(default=0.1, ge=0)
+    own: float = Field(default=3.0, ge=0)
+    """Rows of one's own, where the recipe names a file of them."""
 
 
 class ReaderRecipe(Recipe):
@@ -37,6 +39,8 @@ class ReaderRecipe(Recipe):
     Of several the mean is taken (Wortsman et al. 2022, "Model soups"), which needs runs of one descent.
     """
     repeats: Repeats = Repeats()
+    own: Path | None = None
+    """Rows of one's own, as `crossroads grades export --format reader` writes them."""
     near_negatives: int = Field(default=2000, ge=0)
     perturbed: int = Field(default=2000, ge=0)
     max_tokens: int = Field(default=320, ge=64, le=512)

@@ -13,7 +13,7 @@ from training.run import Run
 def run_reader(recipe: ReaderRecipe, run: Run) -> ModelVersion:
     """Train or continue the reader, judge it on development rows, and write the weights as they ship."""
     folder = data_folder()
-    run.use_data(folder / f"{name}.jsonl.gz" for name in FILES)
+    run.use_data([*(folder / f"{name}.jsonl.gz" for name in FILES), *([recipe.own] if recipe.own else [])])
     resolved = recipe.model_copy(update={"base": run.resolve(str(recipe.base)), "out": run.folder})
     train_reader(resolved, run.note, run)
     network, calibration, metrics = report_run(resolved)

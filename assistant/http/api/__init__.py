@@ -19,7 +19,22 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from assistant.http.api import asking, documents, graders, grades, improving, models, people, remembering, runs, threads
+from assistant.http.api import (
+    asking,
+    documents,
+    examples,
+    graders,
+    grades,
+    improving,
+    knowledge,
+    models,
+    operating,
+    people,
+    prompts,
+    remembering,
+    runs,
+    threads,
+)
 from assistant.http.api.forms import ERRORS
 
 if TYPE_CHECKING:
@@ -30,12 +45,16 @@ AREAS: tuple[Callable[[Assistant], APIRouter], ...] = (
     threads.router,
     remembering.router,
     documents.router,
+    knowledge.router,
     grades.router,
     graders.router,
+    examples.router,
+    prompts.router,
     runs.router,
     models.router,
     improving.router,
     people.router,
+    operating.router,
 )
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel, Field
 
+from assistant.checking import check_text
 from assistant.http.api.forms import Done, Form, Name, Short, Text
 from assistant.http.body import in_thread, stopping_when_left
 from assistant.http.needs import needs
+from assistant.outcomes import explain
 from assistant.people.caller import current
 from assistant.people.roles import Role
 from assistant.records import Request, Vote
-from graphs.answer import Answer, Path
+from graphs.answer import Answer, Grounding, Path, RouteDecision
 from graphs.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -34,6 +36,28 @@ class Question(Form):
     effort: Literal["", "quick", "balanced", "thorough"] = ""
     contexts: list[Text] | None = Field(default=None, max_length=100)
     """Texts that stand in for retrieval."""
+    replace: Short = ""
+    """Id of an earlier question of the conversation: it and all after it are replaced."""
+    labels: list[Short] = Field(default_factory=list, max_length=500)
+    """The only answers a classification may have."""
+    form: dict[str, Any] = Field(default_factory=dict)
+    """The JSON schema (an object) an extraction fills."""
+    fresh: bool = False
+    """Whether it is answered anew though the same was answered before."""
+
+
+class Claimed(Form):
+    """A text, and what it is checked against: texts, or else what a collection has on each of its sentences."""
+
+    output: Text
+    contexts: list[Text] | None = Field(default=None, max_length=100)
+    collection: Short = ""
+
+
+class Checked(Grounding):
+    """Sentence by sentence, with what was looked at."""
+
+    evidence: list[dict[str, Any]]
 
 
 class Opinion(Form):
@@ -65,6 +89,16 @@ def router(assistant: Assistant) -> APIRouter:
         async with stopping_when_left(request, cancel):
             answer: Answer = await in_thread(assistant.ask, Request(**question.model_dump()), cancel)
         return answer
+
+    @made.post("/check", dependencies=[needs("documents")])
+    def check(claimed: Claimed) -> Checked:
+        """Whether a text is supported by evidence."""
+        return Checked.model_validate(check_text(assistant, claimed.model_dump()))
+
+    @made.post("/route", dependencies=[needs("ask")])
+    def route(question: Question) -> RouteDecision:
+        """The path a question would take and why, without answering it."""
+        return explain(assistant, Request(**question.model_dump()))
 
     @made.get("/paths", dependencies=[needs("ask")])
     def paths() -> dict[str, str]:

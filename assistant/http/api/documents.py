@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, File, Query, UploadFile
+from fastapi import APIRouter, Depends, File, Query, UploadFile
 from pydantic import BaseModel
 
 from assistant.http.api.forms import Deleted, Form, Name, Short, Text
 from assistant.http.needs import needs
+from assistant.knowledge.filters import Filters, filters_from
 from assistant.knowledge.types import Chunk, DocumentInfo
 from assistant.people.caller import note
 from graphs.errors import NotFoundError, UsageError
@@ -50,6 +51,31 @@ class Hits(BaseModel):
     """What a search found, best first."""
 
     hits: list[Found]
+
+
+@dataclass
+class Narrowed:
+    """What a search may be narrowed by; all that are given must fit."""
+
+    document: Short = ""
+    """A document's id or its source."""
+    source: Short = ""
+    """A pattern over the source, such as `*.pdf`."""
+    title: Short = ""
+    author: Short = ""
+    format: Short = ""
+    """`pdf`, or `application/pdf`."""
+    after: Short = ""
+    """ISO date."""
+    before: Short = ""
+    heading: Short = ""
+    pages: Short = ""
+    """A number, or two as in `3-5`."""
+
+    def filters(self) -> Filters | None:
+        """As the knowledge base takes them; None where nothing is narrowed."""
+        given = {name: value for name, value in asdict(self).items() if value}
+        return filters_from(given) if given else None
 
 
 class Address(Form):
@@ -95,13 +121,18 @@ def _reading(made: APIRouter, assistant: Assistant) -> None:
         return Collections(collections=knowledge.stats().collections)
 
     @made.get("/search", dependencies=may)
-    def search(q: Text, collection: Short = "", k: Annotated[int, Query(ge=1, le=50)] = 8) -> Hits:
+    def search(
+        q: Text,
+        narrowed: Annotated[Narrowed, Depends()],
+        collection: Short = "",
+        k: Annotated[int, Query(ge=1, le=50)] = 8,
+    ) -> Hits:
         """The passages that fit best."""
         if not q.strip():
             raise UsageError(f"The search {q!r} is empty.", "Write what to look for.")
         if collection and collection not in knowledge.collections():
             raise NotFoundError(f"There is no collection {collection!r}.", "See /api/v1/collections.")
-        hits = knowledge.search(q, collection, k)
+        hits = knowledge.search(q, collection, k, narrowed.filters())
         return Hits(
             hits=[Found(chunk=one.chunk, score=one.score, similarity=one.similarity, words=one.words) for one in hits]
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from assistant.grades.graders import Weighing
 from assistant.grades.operations import GRADING
-from assistant.http.api.forms import Form, Short
+from assistant.http.api.forms import Deleted, Form, Name, Short
 from assistant.http.needs import needs
 from assistant.people.caller import current, note
+from assistant.records import Vote
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
@@ -31,6 +32,12 @@ class Weighed(Form):
     grader: str = Field(min_length=1, max_length=80)
     weight: float = Field(ge=0, le=1)
     reason: Short = ""
+
+
+class Votes(BaseModel):
+    """Thumbs, and what was said with them."""
+
+    votes: list[Vote]
 
 
 def router(assistant: Assistant) -> APIRouter:
@@ -60,9 +67,20 @@ def router(assistant: Assistant) -> APIRouter:
         return told
 
     @made.get("/graders/calibration")
-    def calibration() -> dict[str, Any]:
-        """How far the checker of sources agrees with the experts, with intervals."""
-        told: dict[str, Any] = GRADING["grades/calibration"](assistant, {})
+    def calibration(judge: bool = False) -> dict[str, Any]:
+        """How far the checker of sources agrees with the experts, with intervals; with `judge` the judge model too."""
+        told: dict[str, Any] = GRADING["grades/calibration"](assistant, {"judge": judge})
         return told
+
+    @made.delete("/graders/{grader}", dependencies=[needs("people")])
+    def forget(grader: Name) -> Deleted:
+        """Delete everything one person graded, with gold grades of theirs and their weight."""
+        note(grader)
+        return Deleted(deleted=assistant.grading.forget(grader))
+
+    @made.get("/votes")
+    def votes() -> Votes:
+        """What users thought of answers, the latest first."""
+        return Votes(votes=assistant.feedback.list())
 
     return made

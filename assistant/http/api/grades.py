@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from assistant.grades.operations import GRADING
+from assistant.grades.operations import GRADING, export_rows
+from assistant.grades.rows import Format
 from assistant.grades.types import Choice, Comparison, Grade, Item
 from assistant.http.api.forms import Form, Name, Short, Text
 from assistant.http.needs import needs
@@ -15,6 +16,9 @@ from assistant.people.caller import note
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
+
+
+Exported = Format | Literal["router"]
 
 
 class Given(Form):
@@ -35,6 +39,13 @@ class Chosen(Form):
     first: Short
     second: Short
     choice: Choice
+
+
+class Wanted(Form):
+    """A format, and questions that are held out."""
+
+    format: Exported
+    without: list[Text] = Field(default_factory=list, max_length=20_000)
 
 
 class Next(BaseModel):
@@ -109,11 +120,18 @@ def _seeing(made: APIRouter, assistant: Assistant) -> None:
         return told
 
     @made.get("/grades/export", dependencies=may)
-    def export(format: Literal["sft", "kto", "dpo"]) -> dict[str, Any]:  # noqa: A002
-        """Training rows from the grades, with their hash and card."""
-        note(format)
-        told: dict[str, Any] = GRADING["grades/export"](assistant, {"format": format})
-        return told
+    def export(format: Exported) -> dict[str, Any]:  # noqa: A002
+        """Training rows from the grades, with their hash and card; `router` are outcomes of paths, without text."""
+        return _rows(format, [])
+
+    @made.post("/grades/export", dependencies=may)
+    def export_without(wanted: Wanted) -> dict[str, Any]:
+        """The same without rows whose question is near to one of these, such as those of an evaluation set."""
+        return _rows(wanted.format, wanted.without)
+
+    def _rows(wanted: Exported, without: list[str]) -> dict[str, Any]:
+        note(wanted)
+        return export_rows(assistant, wanted, without)
 
     @made.get("/grades/{answer_id}/history", dependencies=may)
     def history(answer_id: Name) -> History:

@@ -32,6 +32,12 @@ class Cycles(BaseModel):
     cycles: list[dict[str, Any]]
 
 
+class Signals(BaseModel):
+    """Each live signal with its figures, the evidence that it got worse, and the bar at which it is halted."""
+
+    signals: list[dict[str, Any]]
+
+
 class Tried(Form):
     """The candidate to try, and the share of the conversations it answers; 0 takes `improve.canary`."""
 
@@ -66,6 +72,11 @@ def _cycle(made: APIRouter, assistant: Assistant) -> None:
     def progress() -> Cycles:
         """Where the cycle stands, and the cycles so far."""
         return Cycles(**works.progress(), cycles=works.records())
+
+    @made.get("/improve/watch", dependencies=[needs("models")])
+    def signals() -> Signals:
+        """Votes and grounding of what is tried or live, beside what it is held against."""
+        return Signals(signals=[one.as_json() for one in assistant.watch.compare()])
 
     @made.post("/improve", dependencies=may, status_code=202)
     def start() -> Begun:

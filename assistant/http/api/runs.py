@@ -1,4 +1,4 @@
-"""Training and evaluation runs: start, watch, stop. Each kind has at most one at work."""
+"""Training and evaluation runs: start, watch, stop, judge. Each kind has at most one at work."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
+from assistant.evaluation_runs import list_runs, report_page, run_folder, runner_of, shipped_suites
 from assistant.http.api.forms import Done, Form, Name, Short, Text
 from assistant.http.needs import needs
 from assistant.people.caller import note
+from assistant.training_runs import RecipeInfo, recipe_text, recipes, trainings_of
+from eval.gate import Verdict
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
@@ -32,6 +36,25 @@ class Evaluation(Form):
     limit: int = Field(default=0, ge=0, le=1_000_000)
 
 
+class Recipes(BaseModel):
+    """The recipes that ship."""
+
+    recipes: list[RecipeInfo]
+
+
+class Recipe(BaseModel):
+    """A recipe as it is written."""
+
+    name: str
+    text: str
+
+
+class Suites(BaseModel):
+    """The suites that ship: name and what each measures."""
+
+    suites: dict[str, str]
+
+
 class Started(BaseModel):
     """The run's name."""
 
@@ -46,15 +69,33 @@ class Runs(BaseModel):
 
 def router(assistant: Assistant) -> APIRouter:
     """Both kinds."""
-    made = APIRouter(prefix="/runs", tags=["runs"])
-    _training(made, assistant)
-    _evaluation(made, assistant)
+    made = APIRouter(tags=["runs"])
+    _shipped(made)
+    _training(runs := APIRouter(prefix="/runs"), assistant)
+    _evaluation(runs, assistant)
+    _judging(runs, assistant)
+    made.include_router(runs)
     return made
 
 
-def _training(made: APIRouter, assistant: Assistant) -> None:
-    from assistant.training_runs import trainings_of
+def _shipped(made: APIRouter) -> None:
+    @made.get("/recipes", dependencies=[needs("train")])
+    def every_recipe() -> Recipes:
+        """The recipes a training run can be of."""
+        return Recipes(recipes=recipes())
 
+    @made.get("/recipes/{name}", dependencies=[needs("train")])
+    def recipe(name: Name) -> Recipe:
+        """A recipe with its keys and what each means."""
+        return Recipe(name=name, text=recipe_text(name))
+
+    @made.get("/suites", dependencies=[needs("evaluate")])
+    def suites() -> Suites:
+        """The suites an evaluation run can be of."""
+        return Suites(suites=shipped_suites())
+
+
+def _training(made: APIRouter, assistant: Assistant) -> None:
     trainings, may = trainings_of(assistant), [needs("train")]
 
     @made.get("/training", dependencies=may)
@@ -80,8 +121,6 @@ def _training(made: APIRouter, assistant: Assistant) -> None:
 
 
 def _evaluation(made: APIRouter, assistant: Assistant) -> None:
-    from assistant.evaluation_runs import list_runs, run_folder, runner_of
-
     runner, may, home = runner_of(assistant), [needs("evaluate")], assistant.settings.home
 
     @made.get("/evaluation", dependencies=may)
@@ -114,3 +153,19 @@ def _evaluation(made: APIRouter, assistant: Assistant) -> None:
         from eval.record import read_run
 
         return read_run(run_folder(home, name)).model_dump(mode="json")
+
+
+def _judging(made: APIRouter, assistant: Assistant) -> None:
+    may, home = [needs("evaluate")], assistant.settings.home
+
+    @made.get("/verdict", dependencies=may)
+    def verdict(run: Short, baseline: Short = "") -> Verdict:
+        """The gate on an evaluation run, by its suite's bars and, with a baseline, by whether it got worse."""
+        from eval.gate import judge_folders
+
+        return judge_folders(run_folder(home, run), run_folder(home, baseline) if baseline else None)
+
+    @made.get("/report", dependencies=may, response_class=HTMLResponse)
+    def report(run: Short, before: Short = "") -> str:
+        """An evaluation run as one page of HTML, beside an earlier one where it is named."""
+        return report_page(assistant.settings, run, before)

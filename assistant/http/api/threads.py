@@ -11,6 +11,9 @@ from pydantic import BaseModel
 from assistant.http.api.forms import Deleted, Form, Name, Short
 from assistant.http.needs import needs
 from assistant.records import ThreadInfo, Turn
+from assistant.run_log import RunStep
+from graphs.answer import Answer
+from graphs.errors import CrossroadsError, NotFoundError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
@@ -33,6 +36,20 @@ class Conversation(BaseModel):
 
     thread: ThreadInfo
     turns: list[Turn]
+
+
+class Steps(BaseModel):
+    """What each step of a turn did; none where it is not remembered (`answering.kept_runs`)."""
+
+    question_id: str
+    steps: list[RunStep]
+
+
+class Again(Form):
+    """The turn to run again, and the step from which on; without them the last turn from its beginning."""
+
+    question_id: Short = ""
+    node: Short = ""
 
 
 def router(assistant: Assistant) -> APIRouter:
@@ -67,4 +84,24 @@ def router(assistant: Assistant) -> APIRouter:
         """The whole conversation as text."""
         return threads.export(thread_id, format)
 
+    _steps(made, assistant)
     return made
+
+
+def _steps(made: APIRouter, assistant: Assistant) -> None:
+    @made.get("/{thread_id}/turns/{question_id}/steps")
+    def steps(thread_id: Name, question_id: Name) -> Steps:
+        """What each step of a turn did: what it changed, how long it took, what it asked models."""
+        if question_id not in {turn.question_id for turn in assistant.threads.turns(thread_id)}:
+            raise NotFoundError(f"That conversation has no question {question_id!r}.", "Name one of its turns.")
+        return Steps(question_id=question_id, steps=assistant.run_log.steps(question_id))
+
+    @made.post("/{thread_id}/replay")
+    def replay(thread_id: Name, again: Again) -> Answer:
+        """Run a stored turn again, in a new conversation; the stored one stays as it is."""
+        run = assistant.replay(thread_id, again.question_id, again.node)
+        for _ in run:
+            pass
+        if run.answer is None:
+            raise run.error or CrossroadsError("The turn ended without an answer.", "Ask again.")
+        return run.answer

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
-from assistant.evaluation_runs import list_runs, run_folder, runner_of
+from assistant.evaluation_runs import list_runs, report_page, run_folder, runner_of, shipped_suites
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.tabs.tab import Tab
 from eval.record import RunRecord, read_run, read_sample_records
@@ -67,15 +67,7 @@ def _form() -> str:
 
 def _suites() -> list[tuple[str, str]]:
     """Shipped suites: name and what each measures."""
-    from eval.suite import SHIPPED, load_suite
-
-    found = []
-    for file in sorted(SHIPPED.glob("*.yaml")):
-        try:
-            found.append((file.stem, f"{file.stem}: {load_suite(file).description}".rstrip(": ")))
-        except CrossroadsError:
-            continue
-    return found
+    return [(name, f"{name}: {about}".rstrip(": ")) for name, about in shipped_suites().items()]
 
 
 def _live() -> str:
@@ -180,16 +172,8 @@ def routes(router: APIRouter, assistant: Assistant) -> None:
     @router.get("/report/{name:path}")
     def report(name: str, before: str = "") -> Any:
         """A run's report as a page of its own."""
-        from assistant.cli.eval_report import judge_of
-        from eval.report.page import render
-
-        home = assistant.settings.home
         try:
-            folder = run_folder(home, name)
-            old = run_folder(home, before) if before else None
-            other = (read_run(old), read_sample_records(old)) if old else None
-            record = read_run(folder)
-            page = render(record, read_sample_records(folder), other, judge_of(assistant.settings, record.judge))
+            page = report_page(assistant.settings, name, before)
         except CrossroadsError as error:
             return refused(error)
         return HTMLResponse(page)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from assistant.grades.graders import Weighing
+from assistant.grades.judged import SHOWN_PASSAGES
 from assistant.grades.operations import GRADING
 from assistant.grades.rubric import Criterion
 from assistant.grades.types import Item, Logged
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from assistant.app import Assistant
 
 STYLE = '<link rel="stylesheet" href="ui/static/tabs/grade.css">'
-_MOST_PASSAGES = 8
 _KEYS = (
     ("1 … 5", "the number for the criterion that is marked; the next one is marked then"),
     ("Enter", "keep the grade and show the next answer"),
@@ -148,7 +148,7 @@ def _right_sources(item: Item) -> str:
     boxes = "".join(
         f'<label><input type="checkbox" name="right" value="{safe(chunk_id)}"> '
         f"<bdi>{safe(place(passage))}</bdi></label>"
-        for chunk_id, passage in list(seen.items())[:_MOST_PASSAGES]
+        for chunk_id, passage in list(seen.items())[:SHOWN_PASSAGES]
     )
     return (
         f'<fieldset class="right-sources"><legend>Passages that answer it (may stay empty)</legend>{boxes}</fieldset>'

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Body, Depends
 
-from assistant.knowledge.fetch import is_url
+from assistant.knowledge.again import load_again
 from assistant.knowledge.overview import DocumentState, overview, passages_of
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.tabs.tab import Tab
 from assistant.ui.words import count, document_address, file_name
 from assistant.ui.words import text as safe
-from graphs.errors import CrossroadsError, NotFoundError
+from graphs.errors import CrossroadsError
 
 if TYPE_CHECKING:
     from assistant.app import Assistant
@@ -222,35 +220,9 @@ def _routes(router: APIRouter, assistant: Assistant) -> None:
     ) -> Any:
         """Load a source again from its file or address; where that is gone, from the text that is kept."""
         try:
-            return {"from": _again(assistant, source, collection, document_id)}
+            return {"from": load_again(_base(assistant), source, collection, document_id)}
         except CrossroadsError as error:
             return refused(error)
-
-
-def _again(assistant: Assistant, source: str, collection: str, document_id: str) -> str:
-    """Only what was loaded before, or failed then, may be named: the page's user is not the owner of every file."""
-    knowledge = _base(assistant)
-    known = {(item.source, item.collection) for item in overview(knowledge, collection)}
-    if (source, collection) not in known:
-        raise NotFoundError(f"{source!r} was never loaded into {collection!r}.", "Add it beside the chat.")
-    there = is_url(source) or (Path(source).is_absolute() and Path(source).is_file())
-    if document_id:
-        knowledge.catalogue.mark_unindexed([document_id])
-    if there:
-        work, told = (lambda: knowledge.ingest([source], collection)), "source"
-    elif document_id:
-        work, told = knowledge.mend, "text"
-    else:
-        raise NotFoundError(f"The file {file_name(source)!r} is not kept.", "Add it again beside the chat.")
-    threading.Thread(target=_quietly, args=(work,), name="knowledge-again", daemon=True).start()
-    return told
-
-
-def _quietly(work: Any) -> None:
-    import contextlib
-
-    with contextlib.suppress(CrossroadsError):  # the job, or the document's state, says so
-        work()
 
 
 TAB = Tab("knowledge", "Knowledge", _html, _routes, needs="documents", changes="documents:write")
