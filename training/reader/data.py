@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from eval.sample import read_rows
 from eval.squad import normalise
-from graphs.errors import SettingsError
+from graphs.errors import SettingsError, UsageError
 from graphs.words import coverage
 from training.reader.recipe import ReaderRecipe
 
@@ -90,15 +90,15 @@ def load_rows(folder: Path) -> dict[str, list[Row]]:
 
 
 def own_rows(path: Path | None) -> list[Row]:
-    """The rows of a JSON Lines file of one's own; none where none is named. Raises `SettingsError`."""
-    if path is None:
-        return []
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return [row for line in lines if (row := to_row(json.loads(line), "own"))]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        cure = "Write it with `crossroads grades export --format reader --out FILE`."
-        raise SettingsError(f"{str(path)!r} holds no rows for the reader: {error!r}.", cure) from None
+    """The rows of a JSON Lines file of one's own; none where none is named. Raises `UsageError` naming the line."""
+    rows = []
+    for number, record in read_rows(path) if path else ():
+        try:
+            rows.append(to_row(record, "own"))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            cure = "Write it with `crossroads grades export --format reader --out FILE`."
+            raise UsageError(f"{path}, line {number} is no row for the reader: {error!r}.", cure) from None
+    return [row for row in rows if row]
 
 
 def multi_passage_records(folder: Path, *, held_out: bool) -> list[dict[str, Any]]:
