@@ -74,7 +74,7 @@ class Knowledge(_Section):
     context_tokens: int = Field(default=0, ge=0, le=500)
     """Tokens of the document that a passage is given on both sides when it is answered from."""
     passages: int = Field(default=8, ge=1, le=50)
-    alpha: float = Field(default=0.15, ge=0, le=1)
+    alpha: float = Field(default=0.2, ge=0, le=1)
     """Share of the vector search in the hybrid; 0 is BM25 alone."""
     diversity: float = Field(default=0.0, ge=0, lt=1)
     """Maximal marginal relevance: how much passages that say the same count less; 0 is off."""

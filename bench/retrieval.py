@@ -32,7 +32,7 @@ from bench.retrieval_page import BASE, page  # noqa: E402
 from bench.retrieval_sets import Pool, load  # noqa: E402
 
 SETS = ("own_docs", "rag_chunk", "kb_docs", "multi")
-SHARES = (0.1, 0.2, 0.25, 0.3, 0.4)
+SHARES = (0.1, 0.15, 0.25, 0.3, 0.4)
 """Other shares of the vectors than the default, for the table of them."""
 Ranker = Callable[[str], list[str]]
 """A question to chunk ids, best first, ten of them."""

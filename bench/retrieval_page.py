@@ -15,8 +15,8 @@ def page(report: dict[str, Any]) -> str:
         "",
         f"`python bench/retrieval.py {report['asked']}` made this page: {report['store']}, "
         f"`{report['model']}`, chunks of {report['chunk_tokens']} tokens, `knowledge.alpha` {report['alpha']}. "
-        "The share of the vectors was chosen on these same sets except `kb_docs`: it is tuned on what it is shown "
-        "with. Differences are those of nDCG@10 to the hybrid on the same questions, with the 95 % interval of a "
+        "The share of the vectors was chosen on these same sets: it is tuned on what it is shown with. "
+        "Differences are those of nDCG@10 to the hybrid on the same questions, with the 95 % interval of a "
         "paired bootstrap. `bench/retrieval_sets.py` says what the sets are; recall@k is the share of the relevant "
         "chunks, of at most k, among the first k.",
     ]
