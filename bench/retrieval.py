@@ -28,7 +28,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.retrieval_page import BASE, page  # noqa: E402
+from bench.retrieval_page import BASE, FOLLOWS, page  # noqa: E402
 from bench.retrieval_sets import Pool, load  # noqa: E402
 
 SETS = ("own_docs", "rag_chunk", "kb_docs", "multi")
@@ -57,7 +57,9 @@ def main() -> int:
     text = json.dumps(report, indent=1)
     print(text)
     if options.write:
-        Path(options.write).write_text(page(report), encoding="utf-8")
+        before = Path(options.write).read_text(encoding="utf-8") if Path(options.write).is_file() else ""
+        _, mark, words = before.partition(f"\n{FOLLOWS}")
+        Path(options.write).write_text(page(report) + mark + words, encoding="utf-8")
     return 1 if report["below"] else 0
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 BASE = "hybrid"
 """The search every other one is compared with."""
+FOLLOWS = "## What follows"
+"""Where the words begin that people wrote below the tables: they stay when the tables are made anew."""
 
 
 def page(report: dict[str, Any]) -> str:
