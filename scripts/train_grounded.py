@@ -40,6 +40,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--dry-run", action="store_true", help="a few steps of a few rows")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--most", type=int, default=0, help="rows of each set at most; 0 takes all")
+    parser.add_argument("--several", type=int, default=0, help="rows over several passages at most; 0 takes all")
+    parser.add_argument("--asked", type=int, default=1, help="only passages with at least so many questions")
     parser.add_argument("--judge", type=int, default=0, help="rows to judge by; 0 takes all")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a key of the recipe")
     arguments = parser.parse_args()
@@ -67,7 +70,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = load_settings({})
     rows = out / "rows"
     if not (rows / "train.jsonl").is_file():
-        counts = write_mix(data, rows, most=40 if arguments.dry_run else 0)
+        most = 40 if arguments.dry_run else arguments.most
+        counts = write_mix(data, rows, most=most, asked=arguments.asked, several=arguments.several)
         say(f"rows: {counts}")
     keys = {"data": [str(rows / "train.jsonl")], "dev": [str(rows / "dev.jsonl")], "out": str(out / "run")}
     keys |= DRY if arguments.dry_run else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,14 @@ _LONGEST = 6000
 """Characters of all passages of a row; longer ones would not fit the sequence."""
 
 
-def mix(folder: Path, seed: int = 13, attacked: float = 0.1, most: int = 0) -> Iterator[Row]:
-    """Grounded rows of the sets in `folder`, shuffled; `most` of each file, 0 for all.
+def mix(
+    folder: Path, seed: int = 13, attacked: float = 0.1, most: int = 0, asked: int = 1, several: int = 0
+) -> Iterator[Row]:
+    """Grounded rows of the sets in `folder`, shuffled; `most` of each file and `several` over several passages, 0 for all.
 
-    A share `attacked` has an instruction of somebody else's inside a passage; the right answer stays the same. Raises
-    `UsageError` where a set is missing.
+    Of the sets with one passage a row only passages with at least `asked` questions are taken: with `shared_prompts`
+    more of them cost little. A share `attacked` of all passages has an instruction of somebody else's inside; the right
+    answer stays the same. Raises `UsageError` where a set is missing.
     """
     draw = random.Random(seed)  # noqa: S311 - a mixture, no secret
     rows: list[Row] = []
@@ -40,10 +44,18 @@ def mix(folder: Path, seed: int = 13, attacked: float = 0.1, most: int = 0) -> I
         made = [one for _, row in read_rows(path) for one in _MAKERS[name](row, draw)]
         rows += draw.sample(made, most) if most and len(made) > most else made
     attacks = [str(row["attack"]) for _, row in read_rows(folder / ATTACKS)]
+    questions = Counter(tuple(row["passages"]) for row in rows)
     draw.shuffle(rows)
+    left = several or len(rows)
     for row in rows:
+        left -= len(row["passages"]) > 1
+        if len(row["passages"]) > 1 and left < 0:
+            continue
+        if len(row["passages"]) == 1 and questions[tuple(row["passages"])] < asked:
+            continue
         if sum(len(passage) for passage in row["passages"]) <= _LONGEST:
-            yield _attacked(row, draw.choice(attacks), draw) if draw.random() < attacked else row
+            alike = random.Random(f"{seed} {row['passages']}")  # noqa: S311 - every question sees the same passages
+            yield _attacked(row, alike.choice(attacks), alike) if alike.random() < attacked else row
 
 
 def dev_rows(folder: Path) -> Iterator[Row]:
@@ -53,15 +65,17 @@ def dev_rows(folder: Path) -> Iterator[Row]:
         yield from _single(row, draw)
 
 
-def write_mix(folder: Path, out: Path, seed: int = 13, most: int = 0) -> dict[str, int]:
-    """Write `train.jsonl` and `dev.jsonl` into `out`; how many rows of each kind.
+def write_mix(
+    folder: Path, out: Path, seed: int = 13, most: int = 0, asked: int = 1, several: int = 0
+) -> dict[str, int]:
+    """Write `train.jsonl` and `dev.jsonl` into `out`; how many rows of each kind. The numbers are those of `mix`.
 
     Rows about an article that is judged by, or that ask what is asked there, are left out.
     """
     out.mkdir(parents=True, exist_ok=True)
     dev = list(dev_rows(folder))
     judged = {_plain(row["document"]) for row in dev} | {_plain(row["question"]) for row in dev}
-    mixed = mix(folder, seed, most=most)
+    mixed = mix(folder, seed, most=most, asked=asked, several=several)
     train = [row for row in mixed if not judged & {_plain(row["document"]), _plain(row["question"])}]
     for name, rows in (("train", train), ("dev", dev)):
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

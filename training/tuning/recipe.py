@@ -78,10 +78,21 @@ class SftRecipe(AdapterRecipe):
     stage: Literal["sft"] = "sft"
     packing: bool = True
     """Several rows share one sequence; each still sees itself alone."""
+    shared_prompts: bool = False
+    """Rows whose prompts begin alike, such as questions about the same passages, share that beginning: it is computed
+    once for all of them. Takes the place of `packing`."""
     completion_only: bool = True
     """The loss counts the answer's tokens alone; of a chat those of the assistant's turns."""
     answer_tokens: int = Field(default=64, ge=1)
     """Most new tokens when the model is judged."""
+
+    @model_validator(mode="after")
+    def _shares_what_it_can(self) -> SftRecipe:
+        if self.shared_prompts and self.adapter in ("prompt", "prefix"):
+            raise ValueError(f"shared_prompts does not work with the adapter {self.adapter}")
+        if self.shared_prompts and not self.completion_only:
+            raise ValueError("shared_prompts learns answers alone: it needs completion_only")
+        return self
 
 
 class PairRecipe(AdapterRecipe):

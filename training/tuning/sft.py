@@ -14,6 +14,7 @@ from training.tuning.measure import Encoded, answers, change, log_likelihoods
 from training.tuning.prepare import Prepared, check, prepare
 from training.tuning.recipe import SftRecipe
 from training.tuning.rows import Values
+from training.tuning.shared import collator, grow
 from training.tuning.texts import SFT_SHAPES, encode, turns
 from training.tuning.trainers import arguments, fit, on_our_disk
 
@@ -59,14 +60,21 @@ def _trainer(
     from trl import SFTConfig, SFTTrainer
 
     def rows(chosen: Any) -> Any:
-        return Dataset.from_list([_labelled(encode(*turns(row), tokenizer, recipe.system), recipe) for row in chosen])
+        encoded = [encode(*turns(row), tokenizer, recipe.system) for row in chosen]
+        if recipe.shared_prompts:
+            keys = [_document(row.values) + str(row.values.get("passages", "")) for row in chosen]
+            trees = grow(list(zip(keys, encoded, strict=True)), recipe.max_length)
+            return Dataset.from_list([tree.as_row() for tree in trees])
+        return Dataset.from_list([_labelled(row, recipe) for row in encoded])
 
     common = arguments(recipe, run, batch, accumulation)
+    if recipe.shared_prompts:
+        common |= {"include_num_input_tokens_seen": "all"}  # the mask has no tokens to count
     with calm():
         config = SFTConfig(
             **common,
             max_length=recipe.max_length,
-            packing=recipe.packing,
+            packing=recipe.packing and not recipe.shared_prompts,
             packing_strategy="bfd",
             eval_packing=False,
             completion_only_loss=False,  # the labels say it already
@@ -79,6 +87,7 @@ def _trainer(
             train_dataset=rows(prepared.train),
             eval_dataset=rows(prepared.dev[: recipe.judge_rows]),
             processing_class=tokenizer,
+            data_collator=collator(tokenizer.pad_token_id) if recipe.shared_prompts else None,
         )
     return trainer
 

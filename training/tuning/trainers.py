@@ -198,7 +198,7 @@ class Watch:
             raise ModelError(f"The loss of step {step} is {loss}: training ended, {where}.", cure)
         done = max(1, step - self._first)
         seconds = max(1e-9, time.time() - self._began)
-        tokens = float(logs.get("num_tokens") or state.num_input_tokens_seen or 0)
+        tokens = float(state.num_input_tokens_seen or logs.get("num_tokens") or 0)
         if not self._tokens:
             self._tokens = tokens / (done + 1) if done == 1 else tokens
         figures = {name: round(float(value), 6) for name, value in logs.items() if _is_number(value)}
