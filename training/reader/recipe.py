@@ -25,6 +25,7 @@ class Repeats(BaseModel):
     multi_noise: float = Field(default=0.1, ge=0)
     own: float = Field(default=3.0, ge=0)
     """Rows of one's own, where the recipe names a file of them."""
+    taught: float = Field(default=1.0, ge=0)
 
 
 class ReaderRecipe(Recipe):
@@ -38,6 +39,8 @@ class ReaderRecipe(Recipe):
 
     Of several the mean is taken (Wortsman et al. 2022, "Model soups"), which needs runs of one descent.
     """
+    taught: Path | None = None
+    """Rows that a teacher labelled, gzipped JSON Lines as `scripts/teach_reader.py` writes them."""
     repeats: Repeats = Repeats()
     own: Path | None = None
     """Rows of one's own, as `crossroads grades export --format reader` writes them."""

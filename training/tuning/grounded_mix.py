@@ -29,7 +29,7 @@ _LONGEST = 6000
 def mix(
     folder: Path, seed: int = 13, attacked: float = 0.1, most: int = 0, asked: int = 1, several: int = 0
 ) -> Iterator[Row]:
-    """Grounded rows of the sets in `folder`, shuffled; `most` of each file and `several` over several passages, 0 for all.
+    """Grounded rows of the sets in `folder`, shuffled; `most` of each file, `several` over several passages, 0 for all.
 
     Of the sets with one passage a row only passages with at least `asked` questions are taken: with `shared_prompts`
     more of them cost little. A share `attacked` of all passages has an instruction of somebody else's inside; the right
