@@ -22,10 +22,15 @@ lowest threshold whose overall F1 on development rows is within 0.7 points of th
 - **Recipe.** In `training/recipes`, each from the weights of the one before it: `reader.yaml` (2,045 steps, fp32),
   `reader-impossible.yaml` (656 steps, fp32), `reader-further.yaml` (1,692 steps, bf16, begun from the fp16 weights);
   then `reader-mean.yaml`, the mean of the weights of the last two (Wortsman et al. 2022, "Model soups"). Beside the
-  network, plain looks at the words (`training/reader/looks.py`) weigh in.
+  network, plain looks weigh in (`training/reader/looks.py`): which words, names and numbers of the question the passage
+  lacks and how rare they are, opposites, how near passage and sentences are in meaning (the untuned base), and what
+  kind of thing is asked for. The sixteen weights are fitted on development rows, each half of them for the other.
 - **Hardware and time.** One to two CPU cores shared with other work: 24 and 55 minutes for the last two.
 - **Tried.** Each run alone (F1 57.6 and 59.4), a further stage of impossible rows from the mean (59.2), and the means
   of it with the others (60.0 and 60.1), all on the development rows below: the mean that ships was chosen by them.
+  With four looks at words instead of fourteen looks it reached F1 60.0 with 71 % refused. A further signal, how much
+  the question behind its passage surprises the chat model, gave 0.7 points more, less than its noise, for 0.2 s a
+  passage: left out. So was a sign for negated questions, which are mostly impossible in this set, not elsewhere.
 
 ## Results
 
@@ -45,7 +50,9 @@ The threshold for each half was chosen on the other half; intervals (95 %) draw 
 Where 60 % of the impossible rows are refused, {kept60} % of the answerable ones are kept, at an overall F1 of {f160}.
 
 Sets of about ten passages (HotpotQA, 2Wiki, MuSiQue; {questions} questions) with and without the passages that answer:
-area under the curve {multi_auc}, refused without them {bare} %, with them {whole} %.
+area under the curve {multi_auc}, refused without them {bare} %, with them {whole} %. With the answering passages alone
+{clean} % are answered rightly (the likeliest passage's answer shares half its words with a right one), with 40 % other
+passages among them {noisy} %: {ratio} % of it (95 % {ratio_low}–{ratio_high}).
 
 ## Limits
 
@@ -78,6 +85,11 @@ def card(metrics: dict[str, Any]) -> str:
         multi_auc=multi["auc"],
         bare=multi["refused_without_gold"],
         whole=multi["refused_with_gold"],
+        clean=round(multi["right_clean"], 1),
+        noisy=round(multi["right_at_noise"], 1),
+        ratio=round(100 * multi["kept_at_noise"]),
+        ratio_low=round(100 * multi["low"]),
+        ratio_high=round(100 * multi["high"]),
         verdict="This run meets it." if met else "This run does not meet it.",
     )
 

@@ -117,8 +117,9 @@ def taught_rows(path: Path) -> list[Row]:
     """
     rows = []
     for record in read_jsonl(path):
-        span = (record["start"], record["end"]) if record["chance"] >= 0.5 else (0, 0)
-        rows.append(Row(record["question"], record["context"], *span, "taught", record["title"], (), record["chance"]))
+        start, end = (record["start"], record["end"]) if record["chance"] >= 0.5 else (0, 0)
+        asked, context, title = record["question"], record["context"], record["title"]
+        rows.append(Row(asked, context, start, end, "taught", title, chance=record["chance"]))
     return rows
 
 

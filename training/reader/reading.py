@@ -40,6 +40,8 @@ class Found:
     """Log-probability of the span among all of the piece."""
     judged: float
     """The answerability head's logit."""
+    score: float = 0.0
+    """The span's own logits, start and end."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Calibration:
     span: float = 0.0
     bias: float = 0.0
     words: tuple[float, ...] = ()
-    """One weight for each of `training.reader.looks.LOOKS`; empty where the words are not looked at."""
+    """One weight for each of `training.reader.looks.LOOKS`; empty where nothing is looked at."""
 
     def chance(self, found: Found, looks: Sequence[float] = ()) -> float:
         """The chance that the piece answers the question."""
@@ -95,7 +97,8 @@ def best_span(piece: Piece, start: NDArray[Any], end: NDArray[Any], judged: floa
         totals = starts[: len(starts) - width] + ends[width:]
         place = int(totals.argmax())
         best = max(best, (float(totals[place]), place, place + width))
-    return Found(piece.first + best[1], piece.first + best[2], best[0], judged)
+    score = float(start[low + best[1]] + end[low + best[2]])
+    return Found(piece.first + best[1], piece.first + best[2], best[0], judged, score)
 
 
 def _log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

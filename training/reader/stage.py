@@ -16,8 +16,8 @@ def run_reader(recipe: ReaderRecipe, run: Run) -> ModelVersion:
     run.use_data([*(folder / f"{name}.jsonl.gz" for name in FILES), *([recipe.own] if recipe.own else [])])
     resolved = recipe.model_copy(update={"base": run.resolve(str(recipe.base)), "out": run.folder})
     train_reader(resolved, run.note, run)
-    network, calibration, metrics = report_run(resolved)
-    ship(network, calibration, metrics, resolved, run.model)
-    figures = metrics["squad_dev"]
+    report = report_run(resolved)
+    ship(report, resolved, run.model)
+    figures = report.metrics["squad_dev"]
     names = ("f1", "exact", "answerable_f1", "kept", "refused", "auc")
     return run.finish("reader", {name: figures[name]["value"] for name in names}, base=str(recipe.base))

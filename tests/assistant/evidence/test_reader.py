@@ -12,6 +12,7 @@ from assistant.config import Settings, load_settings
 from assistant.evidence import open_reader
 from assistant.evidence.reader import WEIGHTS, TunedReader, shards
 from graphs.errors import CrossroadsError, ModelError
+from training.reader.reading import Calibration
 
 PASSAGES = [
     "The warranty lasts 24 months from the day of purchase. Batteries are covered for six months only.",
@@ -34,15 +35,15 @@ def folder(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of an untrained network, written as a release writes them."""
     import torch
 
+    from training.grounding.features import Rarity
     from training.reader.model import ReaderNetwork
-    from training.reader.reading import Calibration
     from training.reader.recipe import ReaderRecipe
-    from training.reader.report import ship
+    from training.reader.report import Report, ship
 
     torch.manual_seed(0)
     made = tmp_path_factory.mktemp("reader")
     recipe = ReaderRecipe(name="test", base=base, out=made)
-    ship(ReaderNetwork(base, 0.0), Calibration(), {}, recipe, made)
+    ship(Report(ReaderNetwork(base, 0.0), Calibration(), Rarity({"warranti": 3.0}, 9.0), {}), recipe, made)
     return made
 
 
@@ -167,3 +168,33 @@ def test_the_shipped_reader_finds_a_plain_answer(base: Path) -> None:
     found, other = reader.read("How long does the warranty last?", PASSAGES)
     assert "24 months" in found.text
     assert found.answerable > other.answerable
+
+
+@needs_weights
+@pytest.mark.models
+def test_the_application_looks_as_the_report_does(base: Path) -> None:
+    """Offsets, words and meaning of what is read weigh the same here, in another engine, as where they were fitted."""
+    from training.grounding.features import Rarity
+    from training.reader.data import Row, Tokens
+    from training.reader.model import ReaderNetwork
+    from training.reader.reads import Looker, read_rows
+    from training.reader.recipe import ReaderRecipe
+    from training.reader.train import _saved_weights
+
+    shipped = json.loads((WEIGHTS / "reader.json").read_text())
+    network = ReaderNetwork(base, 0.0).eval()
+    network.load_state_dict(_saved_weights(WEIGHTS), strict=False)
+    tokens, rarity = Tokens(base), Rarity(shipped["rarity"], shipped["unknown_rarity"])
+    asked = ["How long does the warranty last?", "When was the warranty repealed in Normandy?", "Who peels bananas?"]
+    rows = [Row(question, passage, 0, 0, "test") for question in asked for passage in PASSAGES]
+    recipe = ReaderRecipe(name="test", base=base, max_tokens=shipped["max_tokens"])
+    calibration = Calibration(**{**shipped["calibration"], "words": tuple(shipped["calibration"]["words"])})
+    expected = [
+        calibration.chance(read.found, read.looks)
+        for read in Looker(base, rarity).look(read_rows(network, tokens, recipe, rows), tokens)
+    ]
+    reader = open_reader(load_settings())
+    assert reader is not None
+    found = [reading.answerable for question in asked for reading in reader.read(question, PASSAGES)]
+    assert found == pytest.approx(expected, abs=0.03)
+    assert max(expected) - min(expected) > 0.3
