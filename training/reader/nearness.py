@@ -20,7 +20,8 @@ class BaseEncoder:
         from tokenizers import Tokenizer
         from transformers import BertModel
 
-        self._model = BertModel.from_pretrained(str(base), add_pooling_layer=False).eval()
+        model: Any = BertModel.from_pretrained(str(base), add_pooling_layer=False)
+        self._model = model.eval()
         self._tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
         self._tokenizer.enable_truncation(_LONGEST)
         self._tokenizer.enable_padding()
