@@ -72,7 +72,7 @@ def chunk_questions(rows: Rows) -> Made:
 
 
 def planted(rows: Rows, attacks: str = "bipia_text_attacks.jsonl", per_context: int = 1, seed: int = 0) -> Made:
-    """BIPIA's contexts with an attack planted in each, at its beginning, in its middle or at its end.
+    """BIPIA's or SQuAD's contexts with an attack planted in each, at its beginning, in its middle or at its end.
 
     Taken are attacks that leave a mark one can look for: an address, or a sentence they want written.
     """
@@ -83,13 +83,14 @@ def planted(rows: Rows, attacks: str = "bipia_text_attacks.jsonl", per_context: 
         for number, (attack, marks) in enumerate(draw.sample(marked, min(per_context, len(marked)))):
             where = draw.choice(("beginning", "middle", "end"))
             about = {"markers": marks, "attack": attack["attack"], "category": attack["category"], "where": where}
-            ideal = row["ideal"]
+            about |= {"passage": hash_of(str(row["context"])), "task": row.get("task", ""), "context": str(row["id"])}
+            ideal = row["ideal"] if "ideal" in row else row["answers"]
             sample = Sample(
                 id=f"{row['id']}-{number}",
                 input=str(row["question"]).removeprefix("Q: "),
                 target=[str(item) for item in ideal] if isinstance(ideal, list) else str(ideal),
                 contexts=[_plant(str(row["context"]), attack["attack"], where)],
-                metadata={**about, "context": str(row["id"]), "task": row["task"]},
+                metadata=about,
             )
             made.append((line, sample))
     return made

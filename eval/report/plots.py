@@ -12,7 +12,7 @@ WIDTH, HEIGHT, PAD = 260, 26, 8
 
 def metric_table(metrics: Mapping[str, MetricValue], before: Mapping[str, MetricValue] | None = None) -> str:
     """A row for each metric: the figure, its interval, a plot, and the other run's figure as a hollow point."""
-    rows = "".join(_row(name, value, (before or {}).get(name)) for name, value in metrics.items())
+    rows = "".join(_row(name, value, before) for name, value in metrics.items())
     other = '<th class="number">before</th>' if before else ""
     head = f'<tr><th>metric</th><th class="number">value</th><th class="number">95 %</th>{other}'
     tail = '<th>interval</th><th class="number">sees</th><th class="number">n</th></tr>'
@@ -20,9 +20,10 @@ def metric_table(metrics: Mapping[str, MetricValue], before: Mapping[str, Metric
     return f'<div class="wide"><table>{head}{tail}{rows}</table></div>{told}'
 
 
-def _row(name: str, value: MetricValue, before: MetricValue | None) -> str:
+def _row(name: str, value: MetricValue, others: Mapping[str, MetricValue] | None) -> str:
+    before = (others or {}).get(name)
     between = "" if value.low is None or value.high is None else f"{figure(value.low)} to {figure(value.high)}"
-    other = f'<td class="number">{figure(before.value)}</td>' if before else ""
+    other = f'<td class="number">{figure(before.value if before else None)}</td>' if others else ""
     arrow = {"higher": "", "lower": " (lower is better)", "neither": " (no direction)"}[value.better]
     note = escape(value.method, quote=True)
     return (

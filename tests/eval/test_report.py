@@ -11,7 +11,7 @@ import pytest
 from assistant.cli.main import run
 from eval.record import MetricValue
 from eval.report.page import write_report
-from eval.report.plots import PAD, WIDTH, interval_plot
+from eval.report.plots import PAD, WIDTH, interval_plot, metric_table
 from eval.report.samples import differences, marked
 from eval.report.slices import length_of, slices
 from eval.sample import Sample
@@ -96,6 +96,12 @@ def test_slices_are_counted_by_length() -> None:
         "up to 8 words": 1,
     }
     assert length_of(record) == "up to 8 words"
+
+
+def test_a_figure_the_other_run_has_not_leaves_its_cell_empty() -> None:
+    value = MetricValue(value=0.5, low=0.4, high=0.6, n=9)
+    rows = metric_table({"old": value, "new": value}, {"old": value}).split("<tr ")[1:]
+    assert [row.count("<td") for row in rows] == [7, 7]
 
 
 def test_slices_are_also_by_what_the_suite_names(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from assistant.evaluation_runs import list_runs, report_page, run_folder, runner_of, shipped_suites
 from assistant.ui.ours import from_our_page, refused
 from assistant.ui.tabs.tab import Tab
-from eval.record import RunRecord, read_run, read_sample_records
+from eval.record import MetricValue, RunRecord, read_run, read_sample_records
 from graphs.errors import CrossroadsError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NAME = "evaluation"
 STYLE = f'<link rel="stylesheet" href="ui/static/tabs/{NAME}.css">'
 SHOWN = 30
+_FIRST = "smoke"
+"""The suite that needs no data from elsewhere."""
 _PATHS = {
     "": "as it would choose",
     "zero_shot": "the model alone",
@@ -67,7 +69,9 @@ def _form() -> str:
 
 def _suites() -> list[tuple[str, str]]:
     """Shipped suites: name and what each measures."""
-    return [(name, f"{name}: {about}".rstrip(": ")) for name, about in shipped_suites().items()]
+    found = shipped_suites()
+    order = sorted(found, key=lambda name: (name != _FIRST, name))
+    return [(name, f"{name}: {found[name]}".rstrip(": ")) for name in order]
 
 
 def _live() -> str:
@@ -95,11 +99,10 @@ def _row(settings: Settings, name: str, record: RunRecord) -> str:
     from eval.report.plots import figure
 
     value = escape(name, quote=True)
-    first = list(record.metrics.items())[:3]
     figures = "<br>".join(
         f"{escape(metric)} {figure(found.value)}"
         + (f' <span class="faint">({figure(found.low)}–{figure(found.high)})</span>' if found.low is not None else "")
-        for metric, found in first
+        for metric, found in _telling(record)
     )
     state = "" if record.status == "finished" else f' <span class="warn">{escape(record.status)}</span>'
     failed = f', <span class="warn">{record.failed} failed</span>' if record.failed else ""
@@ -113,6 +116,13 @@ def _row(settings: Settings, name: str, record: RunRecord) -> str:
         f"<td>{figures}{_judge(settings, record)}</td>"
         f'<td><a href="{report}" target="_blank" rel="noopener">Report</a></td></tr>'
     )
+
+
+def _telling(record: RunRecord) -> list[tuple[str, MetricValue]]:
+    """The figures shown of a run: those its suite watches, then the others, where there is a value."""
+    watched = record.definition.get("watch") or []
+    there = [(name, found) for name, found in record.metrics.items() if found.value is not None]
+    return sorted(there, key=lambda pair: pair[0] not in watched)[:3]
 
 
 def _judge(settings: Settings, record: RunRecord) -> str:
