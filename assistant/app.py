@@ -20,13 +20,14 @@ from assistant.feedback import Feedback
 from assistant.grades.grading import Grading
 from assistant.improving.watch import Watch
 from assistant.knowledge.catalogue import Catalogue
+from assistant.outcomes_seen import OutcomesSeen
 from assistant.people.accounts import People
 from assistant.people.caller import current
 from assistant.people.tokens import Tokens
 from assistant.records import Consent, Request, Vote
 from assistant.repeats import Repeats
 from assistant.resources import Lazy, Progress, Resources
-from assistant.routing import HomeRouter, outcomes_of
+from assistant.routing import HomeRouter
 from assistant.run_log import Recorder, RunLog
 from assistant.service import private_folder
 from assistant.shelf import Shelf
@@ -68,10 +69,10 @@ class Assistant:
         self.threads = Threads(engine, saver, private_folder(settings.home, "run"))
         self.feedback = Feedback(engine)
         self.watch = Watch(engine, settings)
-        self.router = HomeRouter(lambda: self.resources.router.get(), lambda: outcomes_of(self.grading, self.feedback))
         self.people = People(engine, settings, lambda person: self.facts.hand_over(person))
         self.tokens = Tokens(engine)
         self.grading = Grading(engine, settings, self.feedback)
+        self.router = HomeRouter(lambda: self.resources.router.get(), OutcomesSeen(self.grading, self.feedback))
         self.catalogue = Catalogue(engine)
         self.examples = Examples(engine, lambda: self.resources.knowledge.get())
         self.repeats = Repeats(settings.answering.repeats)
@@ -140,7 +141,7 @@ class Assistant:
         """Keep a vote; a good answer becomes a worked example, a bad one stops being one."""
         stored = self.feedback.record(vote, answer, question)
         self.watch.voted(answer.answer_id, vote.vote)
-        self.router.forget()
+        self.router.forget(answer.answer_id)
         self.repeats.clear()
         self.metrics.votes.labels(vote.vote).inc()
         try:
@@ -236,7 +237,8 @@ class Assistant:
         check_question(request.question, self.settings.answering.max_question_chars)
         check_whole(request)
         check_form(request)
-        check_path(request, self.paths())
+        if request.path != "auto":
+            check_path(request, self.paths())
         if request.model:
             from assistant.providers import check
 

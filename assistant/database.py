@@ -76,16 +76,18 @@ def _current(engine: Engine) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, flushed: bool = True) -> Iterator[Connection]:
     """A transaction that may read first and write later; it takes the write lock at once, so it never fails half-way.
+
+    With `flushed` it is on disk when the block ends, and with it everything before it; without, a killed process loses
+    nothing either, but a machine without power may. For what something flushed follows before anybody is told.
 
     Raises `StorageError` for a full or read-only disk, `BusyError` where another process holds the lock too long.
     """
-    with (
-        storage_errors(engine),
-        engine.connect().execution_options(crossroads_begin="IMMEDIATE") as connection,
-        connection.begin(),
-    ):
+    options = {"crossroads_begin": "IMMEDIATE", "crossroads_flushed": flushed}
+    with storage_errors(engine), engine.connect().execution_options(**options) as connection, connection.begin():
+        if not flushed and engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
         yield connection
 
 
@@ -122,7 +124,11 @@ def _configure(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    kind = connection.get_execution_options().get("crossroads_begin", "DEFERRED")
+    options = connection.get_execution_options()
+    kind, flushed = options.get("crossroads_begin", "DEFERRED"), options.get("crossroads_flushed", True)
+    if connection.info.get("flushed", True) != flushed:  # what a connection of the pool was set to last
+        connection.connection.cursor().execute(f"PRAGMA synchronous={'FULL' if flushed else 'NORMAL'}")
+        connection.info["flushed"] = flushed
     connection.exec_driver_sql(f"BEGIN {kind}")
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.config import Settings
-from assistant.grades.judged import BAD, GOOD
 from graphs.answer import Path as Path_
 from graphs.errors import CrossroadsError
 from training.router.model import FILE, RouterModel
 
 if TYPE_CHECKING:
-    from assistant.feedback import Feedback
-    from assistant.grades.grading import Grading
+    from assistant.outcomes_seen import Outcome
     from graphs.context import Router
 
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "router"
 NAME = "router"
 """What the registry calls a router that is to be used."""
+_LOOK_SECONDS = 60.0
+"""How long grades that other processes were given may go unseen."""
 log = logging.getLogger(__name__)
 
 
@@ -37,17 +38,18 @@ def open_router(settings: Settings) -> RouterModel | None:
     return None
 
 
-Outcome = tuple[Path_, dict[str, float], bool]
-"""The path an answer took, what was seen of the request, and whether it was a good answer."""
-
-
 class HomeRouter:
     """The router in use, moved by what this home's grades and votes say. Nothing is trained; it takes milliseconds."""
 
-    def __init__(self, base: Callable[[], Router | None], outcomes: Callable[[], Iterable[Outcome]]) -> None:
+    def __init__(self, base: Callable[[], Router | None], outcomes: Callable[[str], Mapping[str, Outcome]]) -> None:
+        """`outcomes` gives the outcome of each answer by its id, of every one or only of one."""
         self._base, self._outcomes = base, outcomes
         self._lock = threading.Lock()
-        self._made: tuple[Router, Router] | None = None
+        self._made: Router | None = None
+        self._for: Router | None = None
+        self._said: dict[str, tuple[Path_, float, bool]] = {}
+        self._looked = float("-inf")
+        self._changed: set[str] = set()
 
     def get(self) -> Router | None:
         """The router, looked at anew after `forget`."""
@@ -55,34 +57,37 @@ class HomeRouter:
         if not isinstance(base, RouterModel):
             return base
         with self._lock:
-            if self._made is None or self._made[0] is not base:
-                self._made = (base, base.shifted(self._by_path(base)))
-            return self._made[1]
+            if self._made is None or self._for is not base:
+                self._look(base)
+                self._made, self._for = base.shifted(self._by_path()), base
+            return self._made
 
-    def forget(self) -> None:
-        """A grade or a vote was given: what was learned from them is looked at anew."""
+    def forget(self, answer_id: str = "") -> None:
+        """A grade or a vote was given to this answer, or what graders count was changed: look at that anew."""
         with self._lock:
+            self._changed.add(answer_id)
             self._made = None
 
-    def _by_path(self, base: RouterModel) -> dict[Path_, list[tuple[float, bool]]]:
+    def _look(self, base: RouterModel) -> None:
+        """At what changed; at everything where that is not known, or other processes were not heard of for a while."""
+        lately = time.monotonic() - self._looked < _LOOK_SECONDS
+        known = lately and self._for is base and "" not in self._changed
+        for answer_id in self._changed if known else ("",):
+            found = self._outcomes(answer_id)
+            said = {key: (path, base.chances(seen, [])[path], right) for key, (path, seen, right) in found.items()
+                    if path in base.heads}  # fmt: skip
+            if answer_id:
+                self._said.pop(answer_id, None)
+                self._said |= said
+            else:
+                self._said, self._looked = said, time.monotonic()
+        self._changed.clear()
+
+    def _by_path(self) -> dict[Path_, list[tuple[float, bool]]]:
         found: dict[Path_, list[tuple[float, bool]]] = {}
-        for path, seen, right in self._outcomes():
-            if path in base.heads:
-                found.setdefault(path, []).append((base.chances(seen, [])[path], right))
+        for path, chance, right in self._said.values():
+            found.setdefault(path, []).append((chance, right))
         return found
-
-
-def outcomes_of(grading: Grading, feedback: Feedback) -> Iterator[Outcome]:
-    """What grades and votes say of the paths taken; where both were given the grade counts."""
-    graded = {one.logged.answer.answer_id: one for one in grading.judged()}
-    for one in graded.values():
-        route = one.logged.answer.route
-        if route.seen and (one.share >= GOOD or one.share < BAD):
-            yield route.path, route.seen, one.share >= GOOD
-    for vote in feedback.list():
-        found = None if vote.answer_id in graded else feedback.snapshot(vote.answer_id)
-        if found and found[1].route.seen:
-            yield found[1].route.path, found[1].route.seen, vote.vote == "up"
 
 
 def _trained_here(settings: Settings) -> Path | None:

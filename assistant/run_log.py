@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
 from pydantic import Field
 from sqlalchemy import Column, Float, Integer, String, Table, delete, func, insert, select
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from assistant.database import metadata, writing
 from graphs.answer import Record
@@ -93,9 +93,10 @@ class RunLog:
         """`kept`: how many turns are remembered; 0 remembers none."""
         self._engine = engine
         self._kept = kept
+        self._since = 0  # turns stored since old ones were looked for: that takes longer than storing one
 
     def store(self, thread_id: str, question_id: str, steps: Sequence[RunStep]) -> None:
-        """Keep a turn's steps behind those it has, and forget the oldest turns beyond the bound."""
+        """Keep a turn's steps behind those it has; now and then forget the oldest turns beyond the bound."""
         if not self._kept or not steps:
             return
         rows = [
@@ -110,12 +111,17 @@ class RunLog:
             }
             for step in steps
         ]
+        with writing(self._engine, flushed=False) as connection:
+            connection.execute(insert(_steps), rows)
+            self._since += 1
+            if self._since > self._kept // 10:
+                self._since = 0
+                connection.execute(delete(_steps).where(_steps.c.question_id.in_(self._old(connection))))
+
+    def _old(self, connection: Connection) -> list[str]:
         latest = select(_steps.c.question_id).group_by(_steps.c.question_id)
         latest = latest.order_by(func.max(_steps.c.position).desc()).offset(self._kept)
-        with writing(self._engine) as connection:
-            connection.execute(insert(_steps), rows)
-            old = list(connection.execute(latest).scalars())
-            connection.execute(delete(_steps).where(_steps.c.question_id.in_(old)))
+        return list(connection.execute(latest).scalars())
 
     def steps(self, question_id: str) -> list[RunStep]:
         """The steps of a turn in order; none where it is not remembered."""

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import signal
 import socket
+import sys
 import threading
 import time
 import warnings
@@ -26,12 +27,18 @@ _IDLE_SECONDS = (
 )
 
 
+_SWITCH_SECONDS = 0.001
+"""How long a thread keeps Python's lock from one that waits for it: a turn is handed over between threads some forty
+times, and with Python's own 5 ms each of them may wait that long beside other turns."""
+
+
 def serve(settings: Settings, say: Say, on_ready: Callable[[str], None], *, page: bool = True) -> None:
     """Serve until a signal ends it. `say` is told what is being loaded, `on_ready` the address when all is there.
 
     Raises `BusyError` where the home is served already or the port is taken, `SettingsError` for an open door.
     """
     _check_exposure(settings)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with _Ending() as ending, only_service(settings.home), _listening(settings) as listener:
         from assistant.app import open_assistant
         from assistant.watching.log import Log

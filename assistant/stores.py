@@ -31,6 +31,7 @@ def open_saver(settings: Settings) -> BaseCheckpointSaver[Any]:
     try:
         saver = SqliteSaver(sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_SECONDS), serde=plain)
         saver.setup()
+        saver.conn.execute("PRAGMA synchronous=NORMAL")  # a dozen steps a turn; `keep_latest` flushes them at its end
     except sqlite3.Error as error:
         raise _damaged(str(path), error) from error
     return saver
@@ -59,16 +60,28 @@ def close(opened: Any) -> None:
 
 
 def keep_latest(saver: Any, thread_id: str) -> None:
-    """Keep the last checkpoint only: each holds the whole conversation, so keeping all grows with its square."""
+    """Keep the last checkpoint only: each holds the whole conversation, so keeping all grows with its square.
+
+    With it the turn is on disk: SQLite writes its log in order, so flushing the last transaction flushes those before.
+    """
     if type(saver).__name__ != "SqliteSaver":
         saver.prune([thread_id])
         return
-    with saver.cursor() as cursor:
-        cursor.execute("SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?", (thread_id,))
-        last = cursor.fetchone()[0]
-        if last is not None:
-            cursor.execute("DELETE FROM writes WHERE thread_id = ? AND checkpoint_id < ?", (thread_id, last))
-            cursor.execute("DELETE FROM checkpoints WHERE thread_id = ? AND checkpoint_id < ?", (thread_id, last))
+    with saver.lock:
+        saver.conn.execute("PRAGMA synchronous=FULL")
+        try:
+            with saver.conn:
+                _forget_earlier(saver.conn, thread_id)
+        finally:
+            saver.conn.execute("PRAGMA synchronous=NORMAL")
+
+
+def _forget_earlier(connection: sqlite3.Connection, thread_id: str) -> None:
+    found = connection.execute("SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?", (thread_id,))
+    last = found.fetchone()[0]
+    if last is not None:
+        connection.execute("DELETE FROM writes WHERE thread_id = ? AND checkpoint_id < ?", (thread_id, last))
+        connection.execute("DELETE FROM checkpoints WHERE thread_id = ? AND checkpoint_id < ?", (thread_id, last))
 
 
 def _postgres(kind: str, settings: Settings, serde: Any) -> Any:
@@ -83,8 +96,9 @@ def _postgres(kind: str, settings: Settings, serde: Any) -> Any:
         raise SettingsError("database.url is set, but the Postgres driver is not installed.", cure) from None
     options: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     pool: Any = ConnectionPool(
-        plain_url(settings), kwargs=options, max_size=_CONNECTIONS, open=False, check=ConnectionPool.check_connection
-    )
+        plain_url(settings), kwargs=options, max_size=_CONNECTIONS, open=False, check=ConnectionPool.check_connection,
+        configure=_unflushed if kind == "checkpoint" else None,
+    )  # fmt: skip
     try:
         pool.open(wait=True, timeout=10.0)
         opened = PostgresSaver(pool, serde=serde) if kind == "checkpoint" else PostgresStore(pool)
@@ -95,6 +109,11 @@ def _postgres(kind: str, settings: Settings, serde: Any) -> Any:
             "The database of database.url does not answer.", "Start it, or correct the address."
         ) from error
     return opened
+
+
+def _unflushed(connection: Any) -> None:
+    """Steps wait for no disk: the row that completes a turn is flushed, and with it everything before it."""
+    connection.execute("SET synchronous_commit TO off")
 
 
 def plain_url(settings: Settings) -> str:

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Column, Float, Integer, String, Table, delete, func, insert, or_, select, update
@@ -19,11 +18,12 @@ from sqlalchemy.engine import Engine, Row
 
 from assistant.database import metadata, writing
 from assistant.grades.log import add_answer, forget_thread
+from assistant.measured import MEASURED_TURNS, Measured
 from assistant.people.caller import current
 from assistant.records import Request, ThreadInfo, Turn
 from assistant.stores import keep_latest
 from assistant.turn_lock import take_turn, take_turn_on_postgres
-from graphs.answer import PATHS, Answer, Expected
+from graphs.answer import Answer, Expected
 from graphs.answer import Path as AnswerPath
 from graphs.errors import NotFoundError, UsageError
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
 TITLE_CHARACTERS = 60
-_MEASURED_TURNS = 20  # of each path, the latest: older ones may have run on another model
 
 _threads = Table(
     "threads",
@@ -67,6 +66,14 @@ class Threads:
         self._engine = engine
         self._locks = locks
         self._saver = saver
+        self._measured = Measured(self._latest_turns)
+
+    def _latest_turns(self, path: AnswerPath) -> Sequence[tuple[float, float]]:
+        """Seconds and dollars of the latest turns a path took, the latest first."""
+        query = select(_turns.c.seconds, _turns.c.cost_usd).where(_turns.c.path == path, _turns.c.seconds > 0)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_turns.c.position.desc()).limit(MEASURED_TURNS)).all()
+        return [(float(row[0]), float(row[1])) for row in rows]
 
     def list(self, search: str = "") -> list[ThreadInfo]:
         """Conversations, the latest used first; with `search` those whose title or text contains it."""
@@ -174,25 +181,28 @@ class Threads:
         title = title_of(question)
         row = {"thread_id": thread_id, "title": title, "folded": title.casefold(), "created": now, "updated": now}
         row["person"] = current().person
-        with writing(self._engine) as connection:
+        with writing(self._engine, flushed=False) as connection:
             connection.execute(insert(_threads).values(row))
         return thread_id
 
     def begin(self, thread_id: str, question_id: str, question: str, replaces: Sequence[str] = ()) -> None:
         """Write down that a question was asked. The turns it replaces are hidden until it is answered."""
         row = {"thread_id": thread_id, "question_id": question_id, "question": question, "asked": _now()}
-        with writing(self._engine) as connection:
-            hide = update(_turns).where(_turns.c.question_id.in_(replaces)).values(replaced_by=question_id)
-            connection.execute(hide)
+        with writing(self._engine, flushed=False) as connection:  # `finish` flushes it with the answer
+            if replaces:
+                hide = update(_turns).where(_turns.c.question_id.in_(replaces)).values(replaced_by=question_id)
+                connection.execute(hide)
             connection.execute(insert(_turns).values(**row, folded=question.casefold()))
             connection.execute(update(_threads).where(_threads.c.thread_id == thread_id).values(updated=row["asked"]))
 
     def finish(self, question_id: str, answer: Answer) -> None:
-        """Complete a turn whose checkpoint is on disk, and forget the turns it replaced."""
+        """Put the turn's checkpoint on disk, then complete the turn, and forget the turns it replaced."""
+        keep_latest(self._saver, answer.thread_id)
+        seconds = 0.0 if answer.stopped or answer.repeated else answer.timing.total / 1000
         values = {
             "answer_id": answer.answer_id,
             "path": answer.route.path,
-            "seconds": 0.0 if answer.stopped or answer.repeated else answer.timing.total / 1000,
+            "seconds": seconds,
             "cost_usd": answer.usage.cost_usd,
             "folded": _turns.c.folded + "\n" + answer.text.casefold(),
         }
@@ -202,7 +212,7 @@ class Threads:
             connection.execute(update(_threads).where(_threads.c.thread_id == answer.thread_id).values(updated=_now()))
             asked = select(_turns.c.question).where(_turns.c.question_id == question_id)
             add_answer(connection, connection.execute(asked).scalar() or answer.question, answer)
-        keep_latest(self._saver, answer.thread_id)
+        self._measured.took(answer.route.path, seconds, answer.usage.cost_usd)
 
     def fail(self, question_id: str) -> None:
         """The turn has no answer. Its question stays, unless it was to replace turns: then they come back."""
@@ -230,15 +240,7 @@ class Threads:
 
     def expected(self) -> dict[AnswerPath, Expected]:
         """What each path lately took in this home (medians); paths never taken are absent."""
-        measured: dict[AnswerPath, Expected] = {}
-        with self._engine.connect() as connection:
-            for path in PATHS:
-                query = select(_turns.c.seconds, _turns.c.cost_usd).where(_turns.c.path == path, _turns.c.seconds > 0)
-                rows = connection.execute(query.order_by(_turns.c.position.desc()).limit(_MEASURED_TURNS)).all()
-                if rows:
-                    seconds, cost = median(row[0] for row in rows), median(row[1] for row in rows)
-                    measured[path] = Expected(seconds=seconds, cost_usd=cost)
-        return measured
+        return self._measured.expected()
 
     def _answers(self, thread_id: str) -> dict[str, Answer]:
         """Question id → the answer that follows it."""

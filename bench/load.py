@@ -2,10 +2,12 @@
 
     python bench/load.py                      50 users for 10 minutes
     python bench/load.py --minutes 1
+    python bench/load.py --embedding fake:words    without the model that embeds the question, either
 
-A service of its own answers with the fake model, which writes at once, so the time of a request is the service's. Each
-user (Locust) asks about the documentation, goes on in the same conversation, and grades every second answer. Exit code
-0 where no request failed and every grade that was acknowledged is there at the end.
+A service of its own answers with the fake model, which writes at once, so the time of a request is the service's and
+that of the small models that find passages. Each user (Locust) has an account and a token, asks what
+docs/questions.jsonl asks, goes on in the same conversation, and grades every second answer. Exit code 0 where no
+request failed and every grade that was acknowledged is there at the end.
 """
 
 from __future__ import annotations
@@ -31,18 +33,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--embedding", default="", help="provider:model instead of the default, such as fake:words")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="crossroads-load-") as name:
         folder = Path(name)
-        process, url = _serve(folder)
+        process, url = _serve(folder, options.embedding)
         try:
-            token = json.loads((folder / "home" / "run" / "service.json").read_text())["token"]
+            tokens = _accounts(folder / "home", options.users)
             graded = folder / "graded.txt"
-            statistics = _users(url, token, graded, options)
+            statistics = _users(url, tokens, graded, options)
             lost = _lost(folder / "home", graded.read_text().split())
             report = {
                 "users": options.users,
                 "minutes": options.minutes,
+                "embedding": options.embedding or "default",
                 "memory_mb": _peak_mb(process.pid),
                 "requests": [_row(one) for one in statistics],
                 "failures": sum(one["num_failures"] for one in statistics),
@@ -56,9 +60,10 @@ def main() -> int:
     return 1 if report["failures"] or lost else 0
 
 
-def _serve(folder: Path) -> tuple[subprocess.Popen[str], str]:
+def _serve(folder: Path, embedding: str) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "assistant", "serve", "--port", "0", "--json", "--home", str(folder / "home")]
-    for setting in ("models.chat=fake:reader", "store.linger=1", "people.requests_per_minute=0"):
+    settings = ["models.chat=fake:reader", "store.linger=1", "people.requests_per_minute=0"]
+    for setting in [*settings, *([f"models.embedding={embedding}"] if embedding else [])]:
         command += ["--set", setting]
     log = (folder / "serve.log").open("w")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -70,7 +75,20 @@ def _serve(folder: Path) -> tuple[subprocess.Popen[str], str]:
     return process, json.loads(line)["url"]
 
 
-def _users(url: str, token: str, graded: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+def _accounts(home: Path, users: int) -> list[str]:
+    """The owner's token, who watches the service, then one for each user."""
+    client = _client(home)
+    tokens = []
+    for number in range(users + 1):
+        name, role = (f"user {number}", "expert") if number else ("owner", "owner")
+        client.run("people/add", {"name": name, "role": role, "password": f"a long password, number {number}"}, quiet)
+        scopes = ["ask", "grade"] if number else ["operate"]
+        made = client.run("people/token-add", {"name": name, "purpose": "load", "scopes": scopes}, quiet)
+        tokens.append(made["secret"])
+    return tokens
+
+
+def _users(url: str, tokens: list[str], graded: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Let the users work; Locust's figures for each kind of request."""
     graded.touch()
     command = [
@@ -86,7 +104,7 @@ def _users(url: str, token: str, graded: Path, options: argparse.Namespace) -> l
         "--only-summary",
     ]
     command += ["-u", str(options.users), "-r", "5", "-t", f"{int(options.minutes * 60)}s", "-s", "30"]
-    environment = {**os.environ, "LOAD_TOKEN": token, "LOAD_GRADED": str(graded)}
+    environment = {**os.environ, "LOAD_TOKENS": " ".join(tokens), "LOAD_GRADED": str(graded)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     return rows
@@ -110,10 +128,14 @@ def _row(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lost(home: Path, answers: list[str]) -> list[str]:
+    client = _client(home)
+    return [one for one in answers if not client.run("grades/history", {"answer_id": one}, quiet)["grades"]]
+
+
+def _client(home: Path) -> Client:
     service = find_service(home)
     assert service is not None
-    client = Client(service)
-    return [one for one in answers if not client.run("grades/history", {"answer_id": one}, quiet)["grades"]]
+    return Client(service)
 
 
 def _peak_mb(pid: int) -> int:

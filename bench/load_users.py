@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import random
 from pathlib import Path
 
 from locust import HttpUser, between, task
 
-QUESTIONS = (
-    "When should I fine-tune rather than retrieve?",
-    "What does retrieval need?",
-    "Which files can be loaded?",
-    "How are answers checked?",
-    "What is 17 * 23?",
-    "hello",
-)
+ASKED = Path(__file__).resolve().parents[1] / "docs" / "questions.jsonl"
+QUESTIONS = [json.loads(line)["input"] for line in ASKED.read_text(encoding="utf-8").splitlines()]
+QUESTIONS += ["What is 17 * 23?", "hello"]
 SCORES = {"correct": 4, "supported": 4, "complete": 4}
+OWNER, *TOKENS = os.environ["LOAD_TOKENS"].split()
+_next = itertools.cycle(TOKENS)
 
 
 class Person(HttpUser):
@@ -25,8 +24,8 @@ class Person(HttpUser):
     wait_time = between(2, 6)
 
     def on_start(self) -> None:
-        """Come with a token."""
-        self.client.headers["Authorization"] = f"Bearer {os.environ['LOAD_TOKEN']}"
+        """Come with a token of one's own."""
+        self.client.headers["Authorization"] = f"Bearer {next(_next)}"
         self.thread_id, self.asked = "", 0
 
     @task(10)
@@ -47,7 +46,7 @@ class Person(HttpUser):
         body = {
             "answer_id": answer_id,
             "outcome": "graded",
-            "scores": {"correct": 4, "supported": 4, "complete": 4},
+            "scores": SCORES,
             "comment": "load",
         }
         with self.client.post("/api/v1/grades", json=body, name="grade", catch_response=True) as response:
@@ -65,4 +64,4 @@ class Person(HttpUser):
     @task(1)
     def metrics(self) -> None:
         """What a monitor asks."""
-        self.client.get("/metrics", name="metrics")
+        self.client.get("/metrics", name="metrics", headers={"Authorization": f"Bearer {OWNER}"})

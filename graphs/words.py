@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _ABBREVIATIONS = frozenset(
@@ -13,6 +14,8 @@ _BREAK = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\Wa-z_]
 _BLANK = re.compile(r"\n[^\S\n]*\n")
 _MARKUP = re.compile(r"[-*+•>|#]|```|\d{1,3}[.)]\s")
 _SHORT_LINE = 45
+_REMEMBERED = 4_000
+"""Characters of the longest text whose words are remembered."""
 
 STOP_WORDS = frozenset(
     """a about after all also am an and any are as at be because been before being between both but by can could did do
@@ -29,6 +32,7 @@ def words(text: str) -> list[str]:
     return [match.group().lower() for match in _WORD.finditer(text)]
 
 
+@lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
     """A word without its commonest English endings: enough to match `tunes` with `tuning`, no more."""
     for ending in ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "er", "ed", "es", "s", "e"):
@@ -37,9 +41,14 @@ def stem(word: str) -> str:
     return word
 
 
-def content_words(text: str) -> set[str]:
+def content_words(text: str) -> frozenset[str]:
     """Stems of the words that carry meaning."""
-    return {stem(word) for word in words(text) if word not in STOP_WORDS}
+    return _content_words(text) if len(text) <= _REMEMBERED else _content_words.__wrapped__(text)
+
+
+@lru_cache(maxsize=2_048)  # a turn asks for those of the same passages and sentences again and again
+def _content_words(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in words(text) if word not in STOP_WORDS)
 
 
 def coverage(text: str, others: Iterable[str]) -> float:

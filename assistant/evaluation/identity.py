@@ -153,9 +153,9 @@ def _outcomes(ground: Ground) -> str:
     grading = getattr(ground, "grading", None)  # an assistant made of words has none
     if grading is None:
         return ""
-    from assistant.routing import outcomes_of
+    from assistant.outcomes_seen import OutcomesSeen
 
-    found = [str(one) for one in outcomes_of(grading, ground.feedback)]
+    found = [str(one) for one in OutcomesSeen(grading, ground.feedback)().values()]
     return _digest(found) if found else ""
 
 

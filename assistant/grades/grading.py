@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.documentation import find_documentation
 from assistant.feedback import Feedback
 from assistant.grades.graders import Gold, Graders, Weighing
-from assistant.grades.judged import Judged, judged_answers
+from assistant.grades.judged import Judged, judged_answers, mean_share
 from assistant.grades.log import AnswerLog
 from assistant.grades.queue import Plan, next_item, next_pair, side
 from assistant.grades.rows import Rows, card, training_rows
@@ -49,15 +49,14 @@ class Grading:
         votes = {vote.answer_id: vote.vote for vote in self._feedback.list()}
         plan = self._settings
         purpose = Plan(plan.overlap, plan.overlap_graders, set(self.graders.gold()), plan.gold_every)
-        return next_item(self._candidates(), self.store.current(), votes, self.grader(grader), purpose)
+        item = next_item(self._candidates(), self.store.outlines(), votes, self.grader(grader), purpose)
+        return item and item.model_copy(update={"logged": self.logged(item.logged.answer.answer_id)})
 
     def _candidates(self) -> list[Logged]:
-        """The latest answers, and those of gold grades whose conversations may be gone."""
-        recent = self.log.recent()
-        known, gold = {one.answer.answer_id for one in recent}, self.graders.gold()
-        missing = gold.keys() - known
-        kept = {grade.answer_id: logged for grade, logged in self.store.current() if grade.answer_id in missing}
-        return [*recent, *kept.values()]
+        """The latest answers in outline, and those of gold grades whose conversations may be gone."""
+        recent = self.log.outlines()
+        missing = self.graders.gold().keys() - {one.answer.answer_id for one in recent}
+        return [*recent, *filter(None, map(self.store.logged, sorted(missing)))]
 
     def record(self, grade: Grade) -> Grade:
         """Keep a grade. Raises `NotFoundError` for an unknown answer, `UsageError` for an impossible score."""
@@ -70,7 +69,8 @@ class Grading:
     def next_pair(self, grader: str = "") -> tuple[Logged, Logged] | None:
         """Two answers to one question to compare blindly; None where there are none."""
         seen = [comparison for comparison, *_ in self.store.comparisons()]
-        return next_pair(self.log.recent(), seen, self.grader(grader))
+        pair = next_pair(self.log.outlines(), seen, self.grader(grader))
+        return pair and (self.logged(pair[0].answer.answer_id), self.logged(pair[1].answer.answer_id))
 
     def compare(self, comparison: Comparison) -> Comparison:
         """Keep a blind choice. Raises `NotFoundError`, and `UsageError` where the two answer different questions."""
@@ -81,20 +81,20 @@ class Grading:
 
     def latest(self, grader: str = "") -> Grade | None:
         """This grader's last grade with scores."""
-        mine = [g for g, _ in self.store.current() if g.grader == self.grader(grader) and g.outcome == "graded"]
+        mine = [g for g, _ in self.store.outlines() if g.grader == self.grader(grader) and g.outcome == "graded"]
         return mine[-1] if mine else None
 
     def mark_gold(self, answer_id: str, grader: str = "", by: str = "", counts: bool = True) -> Gold:
         """Fix a grader's grade of an answer as the right one, or let go of it. Raises `NotFoundError`, `UsageError`."""
         wanted = " ".join(grader.split()) or self.grader()  # whose grade it is, not who asks
-        for grade, _ in self.store.current():
+        for grade, _ in self.store.outlines():
             if (grade.answer_id, grade.grader) == (answer_id, wanted):
                 return self.graders.mark(grade, self.grader(by), counts)
         raise NotFoundError(f"{wanted!r} has not graded {answer_id!r}.", "See `crossroads grades list`.")
 
     def weigh(self, weighing: Weighing) -> Weighing:
         """Say how much a grader counts. Raises `NotFoundError` where nobody of that name graded."""
-        known = {grade.grader for grade, _ in self.store.current()} | {c.grader for c, *_ in self.store.comparisons()}
+        known = {grade.grader for grade, _ in self.store.outlines()} | {c.grader for c, *_ in self.store.comparisons()}
         if weighing.grader not in known:
             raise NotFoundError(f"Nobody called {weighing.grader!r} graded here.", f"Graders: {', '.join(known)}.")
         return self.graders.weigh(weighing.model_copy(update={"by": self.grader(weighing.by)}))
@@ -111,18 +111,18 @@ class Grading:
         """The grounding checker against the experts of this home."""
         from assistant.grades.calibration import checker_here
 
-        return checker_here(self.judged())
+        return checker_here(judged_answers(self.store.outlines(), self.store.rubric, self.graders.weights()))
 
     def summary(self, grader: str = "") -> dict[str, Any]:
         """Progress and agreement: how many are graded by whom, alpha by criterion and grader, sides compared."""
-        graded = self.store.current()
+        graded = self.store.outlines()
         mine = [grade for grade, _ in graded if grade.grader == self.grader(grader)]
         by_grader: dict[str, int] = defaultdict(int)
         for grade, _ in graded:
             by_grader[grade.grader] += grade.outcome == "graded"
         return {
             "grader": self.grader(grader),
-            "answers": len(self.log.recent()),
+            "answers": self.log.count(),
             "graded": len({grade.answer_id for grade, _ in graded if grade.outcome == "graded"}),
             "mine": sum(grade.outcome == "graded" for grade in mine),
             "seconds": _median([grade.seconds for grade in mine if grade.seconds]),
@@ -147,10 +147,17 @@ class Grading:
 
     def logged(self, answer_id: str) -> Logged:
         """An answer with its question, from its grades or from the log. Raises `NotFoundError`."""
-        for grade, logged in self.store.current():
-            if grade.answer_id == answer_id:
-                return logged  # graded before, and its conversation may be gone
-        return self.log.get(answer_id)
+        return self.store.logged(answer_id) or self.log.get(answer_id)  # once graded, its conversation may be gone
+
+    def shares(self, answer_id: str = "") -> dict[str, float]:
+        """Answer id → its share of the best possible scores, of every graded answer or of one; as `judged` says it."""
+        weights, rubric = self.graders.weights(), self.store.rubric
+        found = {}
+        for known, given in self.store.scores(answer_id).items():
+            counting = [(weight, scores) for who, scores in given if (weight := weights.get(who, 1.0)) > 0]
+            if counting:
+                found[known] = mean_share(counting, rubric)
+        return found
 
     def _agreement(self, grades: list[Grade]) -> dict[str, Any]:
         try:

@@ -63,13 +63,17 @@ def judged_answers(graded: Sequence[Graded], rubric: Rubric, weights: Mapping[st
 
 def _judged(group: Sequence[Graded], rubric: Rubric, weights: Mapping[str, float]) -> Judged:
     each = [(weights.get(grade.grader, 1.0), grade) for grade, _ in group]
-    total = sum(weight for weight, _ in each)
     scores = {}
     for name in {name for _, grade in each for name in grade.scores}:
         given = [(weight, grade.scores[name]) for weight, grade in each if name in grade.scores]
         scores[name] = sum(weight * value for weight, value in given) / sum(weight for weight, _ in given)
-    share = sum(weight * rubric.share(grade.scores) for weight, grade in each) / total
+    share = mean_share([(weight, grade.scores) for weight, grade in each], rubric)
     return Judged(group[0][1], [grade for _, grade in each], share, scores, _marks(each))
+
+
+def mean_share(each: Sequence[tuple[float, Mapping[str, int]]], rubric: Rubric) -> float:
+    """The weighted mean of graders' shares of the best possible scores."""
+    return sum(weight * rubric.share(scores) for weight, scores in each) / sum(weight for weight, _ in each)
 
 
 def _marks(each: Sequence[tuple[float, Grade]]) -> dict[str, float]:

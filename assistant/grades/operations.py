@@ -51,7 +51,7 @@ def _teach(assistant: Assistant, grade: Grade) -> None:
 
     The grade itself is kept already: an example store that fails now is no reason to refuse it.
     """
-    assistant.router.forget()
+    assistant.router.forget(grade.answer_id)
     good = grade.outcome == "graded" and assistant.grading.store.rubric.share(grade.scores) >= GOOD
     try:
         if good:
@@ -133,7 +133,9 @@ def _gold(assistant: Assistant, arguments: Arguments) -> Any:
 
 
 def _weigh(assistant: Assistant, arguments: Arguments) -> Any:
-    return assistant.grading.weigh(_made(Weighing, arguments)).model_dump(mode="json")
+    weighed = assistant.grading.weigh(_made(Weighing, arguments))
+    assistant.router.forget()
+    return weighed.model_dump(mode="json")
 
 
 def _graders(assistant: Assistant, _: Arguments) -> Any:
@@ -158,7 +160,9 @@ def _calibration(assistant: Assistant, arguments: Arguments) -> Any:
 
 
 def _forget(assistant: Assistant, arguments: Arguments) -> Any:
-    return {"deleted": assistant.grading.forget(str(arguments["grader"]))}
+    deleted = assistant.grading.forget(str(arguments["grader"]))
+    assistant.router.forget()
+    return {"deleted": deleted}
 
 
 def _made(kind: type[Any], arguments: Arguments) -> Any:

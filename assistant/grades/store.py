@@ -11,6 +11,7 @@ from sqlalchemy import Column, Float, Integer, String, Table, UniqueConstraint, 
 from sqlalchemy.engine import Engine, Row
 
 from assistant.database import metadata, writing
+from assistant.grades.log import outline
 from assistant.grades.rubric import Rubric
 from assistant.grades.types import Comparison, Grade, Logged
 from graphs.answer import Answer
@@ -58,6 +59,7 @@ class Grades:
     def __init__(self, engine: Engine, rubric: Rubric) -> None:
         self._engine = engine
         self.rubric = rubric
+        self._outlines: dict[str, Logged] = {}
 
     def record(self, grade: Grade, logged: Logged) -> Grade:
         """Append a grade; on disk when this returns. Raises `UsageError` for scores the rubric does not know."""
@@ -87,15 +89,39 @@ class Grades:
 
     def current(self) -> list[Graded]:
         """The latest version of every grade that was not withdrawn, oldest first, with what was graded."""
-        latest = (
-            select(func.max(_grades.c.position).label("position"))
-            .group_by(_grades.c.answer_id, _grades.c.grader)
-            .subquery()
-        )
-        query = select(_grades).join(latest, _grades.c.position == latest.c.position).order_by(_grades.c.position)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.where(_grades.c.outcome != "withdrawn")).all()
+            rows = connection.execute(_current(select(_grades))).all()
         return [_graded(row) for row in rows]
+
+    def outlines(self) -> list[Graded]:
+        """As `current`, each answer in outline; answers never change, so each is read once and kept in memory."""
+        columns = [one for one in _grades.c if one.name != "answer"]
+        with self._engine.connect() as connection:
+            rows = connection.execute(_current(select(*columns))).all()
+        known = self._outlines
+        for answer_id in {row.answer_id for row in rows} - known.keys():
+            if logged := self.logged(answer_id):
+                known[answer_id] = outline(logged)
+        return [(_grade(row), known[row.answer_id]) for row in rows if row.answer_id in known]
+
+    def scores(self, answer_id: str = "") -> dict[str, list[tuple[str, dict[str, int]]]]:
+        """Answer id → who gave it which scores, of every answer that has some or of one: without the answers."""
+        latest = select(func.max(_grades.c.position)).group_by(_grades.c.answer_id, _grades.c.grader)
+        query = select(_grades.c.answer_id, _grades.c.grader, _grades.c.scores).where(_grades.c.outcome == "graded")
+        query = query.where(_grades.c.position.in_(_of(latest, answer_id))).order_by(_grades.c.position)
+        found: dict[str, list[tuple[str, dict[str, int]]]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.answer_id, []).append((row.grader, json.loads(row.scores)))
+        return found
+
+    def logged(self, answer_id: str) -> Logged | None:
+        """An answer as it was graded; None where it never was, or every grade of it was withdrawn."""
+        latest = _of(select(func.max(_grades.c.position)).group_by(_grades.c.answer_id, _grades.c.grader), answer_id)
+        query = select(_grades).where(_grades.c.position.in_(latest), _grades.c.outcome != "withdrawn")
+        with self._engine.connect() as connection:
+            row = connection.execute(query.order_by(_grades.c.position).limit(1)).first()
+        return _graded(row)[1] if row else None
 
     def history(self, answer_id: str) -> list[Grade]:
         """Every version of every grade of an answer, in the order they were given."""
@@ -127,6 +153,7 @@ class Grades:
 
     def forget(self, grader: str) -> int:
         """Delete everything one person graded; how many records went. The only way a grade is ever deleted."""
+        self._outlines = {}
         with writing(self._engine) as connection:
             gone = connection.execute(delete(_grades).where(_grades.c.grader == grader)).rowcount
             return int(gone) + int(
@@ -150,6 +177,7 @@ class Grades:
 
     def forget_answers(self, answer_ids: Sequence[str]) -> int:
         """Delete what anybody graded of these answers; how many records went."""
+        self._outlines = {}
         gone = 0
         with writing(self._engine) as connection:
             for answer_id in answer_ids:
@@ -159,11 +187,29 @@ class Grades:
         return gone
 
 
+def _of(query: Any, answer_id: str) -> Any:
+    return query.where(_grades.c.answer_id == answer_id) if answer_id else query
+
+
+def _current(query: Any) -> Any:
+    latest = (
+        select(func.max(_grades.c.position).label("position"))
+        .group_by(_grades.c.answer_id, _grades.c.grader)
+        .subquery()
+    )
+    query = query.join(latest, _grades.c.position == latest.c.position).order_by(_grades.c.position)
+    return query.where(_grades.c.outcome != "withdrawn")
+
+
 def _graded(row: Row[Any]) -> Graded:
+    answer = Answer.model_validate_json(row.answer)
+    return _grade(row), Logged(question=row.question, answer=answer, created=row.answered)
+
+
+def _grade(row: Row[Any]) -> Grade:
     values = {name: getattr(row, name) for name in Grade.model_fields}
     values |= {"scores": json.loads(row.scores), "right_sources": json.loads(row.right_sources)}
-    answer = Answer.model_validate_json(row.answer)
-    return Grade(**values), Logged(question=row.question, answer=answer, created=row.answered)
+    return Grade(**values)
 
 
 def _now() -> str:

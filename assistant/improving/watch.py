@@ -78,7 +78,7 @@ class Watch:
         bad = answer.quoted or (answer.grounding is not None and answer.grounding.label == "unsupported")
         failed = int(bad) if checked else None
         values = {"answer_id": answer.answer_id, "model": answer.model, "ungrounded": failed}
-        with writing(self._engine) as connection:
+        with writing(self._engine, flushed=False) as connection:
             known = select(signals.c.answer_id).where(signals.c.answer_id == answer.answer_id)
             if connection.execute(known).first() is None:
                 connection.execute(insert(signals).values(**values))

@@ -89,6 +89,7 @@ class Catalogue:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._counted: tuple[tuple[tuple[str, int], ...], dict[str, tuple[int, int]]] | None = None
 
     def begin(self, collection: str, source: str, sha256: str, loaded: Loaded) -> str:
         """Write the row of a document about to be stored, as `pending`. Returns its id."""
@@ -111,7 +112,9 @@ class Catalogue:
             "added": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         with writing(self.engine) as connection:
-            connection.execute(delete(documents).where(documents.c.document_id == document_id))
+            again = delete(documents).where(documents.c.document_id == document_id).returning(documents.c.state)
+            if connection.execute(again).scalar() == "ready":
+                _changed(connection, [collection])
             connection.execute(insert(documents).values(row))
         return document_id
 
@@ -243,7 +246,14 @@ class Catalogue:
         return {row.sha256 for row in self._rows(select(documents.c.sha256).distinct())}
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """Collection → (documents, chunks), searchable ones."""
+        """Collection → (documents, chunks), searchable ones; counted anew once something has changed."""
+        state = tuple((row.collection, row.number) for row in self._rows(select(changed)))
+        known = self._counted
+        if known is None or known[0] != state:
+            known = self._counted = (state, self._count())
+        return dict(known[1])
+
+    def _count(self) -> dict[str, tuple[int, int]]:
         query = (
             select(documents.c.collection, func.count().label("n"), func.sum(documents.c.chunks).label("chunks"))
             .where(documents.c.state == "ready")

@@ -7,12 +7,14 @@ import errno
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from assistant.config import Settings
 from assistant.database import open_database, storage_errors, writing
+from assistant.stores import close, keep_latest, open_saver
 from graphs.errors import BusyError, StorageError
 
 
@@ -111,3 +113,37 @@ def test_a_lock_held_too_long_is_busy(home: Path, monkeypatch: pytest.MonkeyPatc
         pass
     other.close()
     engine.dispose()
+
+
+def test_what_need_not_be_flushed_yet_is_flushed_by_the_next_that_must(home: Path) -> None:
+    engine = open_database(Settings(home=home))
+    found = []
+    for flushed in (True, False, False, True):
+        with writing(engine, flushed=flushed) as connection:
+            found.append(connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    with engine.connect() as connection:
+        connection.begin()
+        found.append(connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    assert found == [2, 1, 1, 2, 2]  # 2 is FULL, 1 is NORMAL
+    engine.dispose()
+
+
+def test_the_last_write_of_a_turn_flushes_its_conversation(home: Path) -> None:
+    from langgraph.checkpoint.base import empty_checkpoint
+
+    settings = Settings(home=home)
+    open_database(settings).dispose()
+    saver: Any = open_saver(settings)
+    config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+    for _ in range(2):
+        saver.put(config, empty_checkpoint(), {}, {})
+    said: list[str] = []
+    saver.conn.set_trace_callback(said.append)
+    keep_latest(saver, "t")
+    saver.conn.set_trace_callback(None)
+    begun = [line.split()[0] if "synchronous" not in line else line for line in said]
+    assert begun[0] == "PRAGMA synchronous=FULL"
+    assert begun[-2:] == ["COMMIT", "PRAGMA synchronous=NORMAL"]
+    assert "DELETE" in begun
+    assert len(list(saver.list(config))) == 1
+    close(saver)

@@ -76,7 +76,7 @@ def router(assistant: Assistant) -> APIRouter:
     def forget(grader: Name) -> Deleted:
         """Delete everything one person graded, with gold grades of theirs and their weight."""
         note(grader)
-        return Deleted(deleted=assistant.grading.forget(grader))
+        return Deleted.model_validate(GRADING["grades/forget"](assistant, {"grader": grader}))
 
     @made.get("/votes")
     def votes() -> Votes:

@@ -69,9 +69,9 @@ class Weighed(BaseModel):
 
 def fragment(assistant: Assistant, query: Mapping[str, str]) -> str:
     """The next answer to grade, or the next pair; and how far grading has come."""
-    switch = _switch("pairs" in query)
-    body = _pair(assistant) if "pairs" in query else _single(assistant)
-    return f"{STYLE}{switch}{body}{_people(assistant.grading.summary(), assistant.grading.graders.history())}"
+    switch, summary = _switch("pairs" in query), assistant.grading.summary()
+    body = _pair(assistant, summary) if "pairs" in query else _single(assistant, summary)
+    return f"{STYLE}{switch}{body}{_people(summary, assistant.grading.graders.history())}"
 
 
 def routes(router: APIRouter, assistant: Assistant) -> None:
@@ -121,9 +121,9 @@ def _switch(pairs: bool) -> str:
     )
 
 
-def _single(assistant: Assistant) -> str:
+def _single(assistant: Assistant, summary: Mapping[str, Any]) -> str:
     item = assistant.grading.next()
-    progress = _progress(assistant.grading.summary(), item)
+    progress = _progress(summary, item)
     if item is None:
         return f"{progress}{_nothing()}"
     criteria = "".join(_criterion(one) for one in assistant.grading.store.rubric.criteria)
@@ -209,9 +209,9 @@ def _keys() -> str:
     return f'<details class="key-list"><summary>Keys</summary><dl class="keys">{rows}</dl></details>'
 
 
-def _pair(assistant: Assistant) -> str:
+def _pair(assistant: Assistant, summary: Mapping[str, Any]) -> str:
     pair = assistant.grading.next_pair()
-    sides = _sides(assistant.grading.summary()["sides"])
+    sides = _sides(summary["sides"])
     if pair is None:
         return (
             '<div class="panel"><h2>There is nothing to compare.</h2><p>Two answers to one question by different '

@@ -161,6 +161,33 @@ def test_one_grade_in_some_is_of_an_answer_drawn_at_random() -> None:
     assert planned.why != "drawn at random"
 
 
+def test_the_queue_looks_at_outlines_and_shows_the_whole_answer(grading: Grading) -> None:
+    given = answer("a", evidence=[_passage("All about it.")], grounding=Grounding(score=0.2, label="unsupported"))
+    log(grading, "How long?", given)
+    found = grading.next()
+    assert found is not None
+    assert (found.logged.answer.evidence, found.why) == (given.evidence, "its sources do not clearly say it")
+    (seen,) = grading.log.outlines()
+    assert (seen.answer.evidence, seen.answer.text) == ([], given.text)
+    grading.record(Grade(answer_id="a", grader="ann", scores=FULL))
+    ((grade, outline),) = grading.store.outlines()
+    assert (grade.scores, outline.answer.evidence, grading.log.count()) == (FULL, [], 1)
+    grading.record(Grade(answer_id="a", grader="ann", scores=POOR))
+    assert [grade.scores for grade, _ in grading.store.outlines()] == [POOR]
+    assert grading.forget("ann") == 2
+    assert (grading.store.outlines(), grading.store._outlines) == ([], {})
+
+
+def test_a_share_is_what_all_grades_of_an_answer_say(grading: Grading) -> None:
+    _many(grading, {"ann": FULL, "bob": POOR, "eve": FULL}, 2)
+    grading.undo("eve")
+    judged = {one.logged.answer.answer_id: one.share for one in grading.judged()}
+    assert grading.shares() == pytest.approx(judged)
+    assert grading.shares("a0") == {"a0": judged["a0"]}
+    grading.weigh(Weighing(grader="bob", weight=0, reason="against gold"))
+    assert grading.shares("a1") == {"a1": 1.0}
+
+
 def test_graders_who_disagree_get_a_third() -> None:
     one = logged("a")
     graded = [(Grade(answer_id="a", grader=name, scores=s), one) for name, s in (("ann", FULL), ("bob", POOR))]
@@ -431,7 +458,7 @@ class _Examples:
 
 
 class _Router:
-    def forget(self) -> None:
+    def forget(self, answer_id: str = "") -> None:
         pass
 
 
