@@ -208,6 +208,16 @@ def test_an_architecture_gguf_is_not_written_for_is_refused(tmp_path: Path, tiny
         gguf_format.write_gguf(model, AutoTokenizer.from_pretrained(tiny), tmp_path / "m.gguf")
 
 
+def test_embeddings_keep_eight_bits_where_the_rest_has_four(tiny: Path, tmp_path: Path) -> None:
+    import gguf
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny)
+    gguf_format.write_gguf(model, AutoTokenizer.from_pretrained(tiny), tmp_path / "m.gguf", "q4_0")
+    kinds = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
+    assert (kinds["token_embd.weight"], kinds["blk.0.attn_q.weight"]) == ("Q8_0", "Q4_0")
+
+
 def test_the_command_prints_files_and_parity(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--format", "gguf", "--out", str(tmp_path / "out"), "--questions", "1", "--json"]
     assert run(["export", str(tiny), *arguments]) == 0

@@ -27,6 +27,7 @@ _LAYER = {
     "mlp.down_proj": "ffn_down",
 }
 _OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
+_EMBEDDINGS = {"token_embd.weight", "output.weight"}
 Tensors = dict[str, NDArray[np.float32]]
 
 
@@ -42,7 +43,7 @@ def write_gguf(model: Any, tokenizer: Any, path: Path, quantise: str = "f16") ->
     _head(writer, config, quantise)
     _tokenizer(writer, tokenizer, config.vocab_size)
     for name, values in gguf_tensors(model).items():
-        kind = _kind(gguf, values, quantise)
+        kind = _kind(gguf, values, _bits_of(name, quantise))
         data = values if kind is None else gguf.quantize(values, kind)
         writer.add_tensor(name, data, raw_dtype=kind)
     writer.write_header_to_file()
@@ -78,6 +79,12 @@ def _name(name: str) -> str:
         return f"{_OUTER[stem]}.{kind}"
     _, _, number, part = stem.split(".", 3)
     return f"blk.{number}.{_LAYER[part]}.{kind}"
+
+
+def _bits_of(name: str, quantise: str) -> str:
+    """The precision of a tensor: what turns tokens into vectors and vectors into tokens keeps eight bits where the rest
+    has fewer, as llama.cpp keeps more for it: small models suffer there first."""
+    return "q8_0" if name in _EMBEDDINGS and quantise[:2] in {"q4", "q5"} else quantise
 
 
 def _kind(gguf: Any, values: NDArray[np.float32], quantise: str) -> Any:
