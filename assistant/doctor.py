@@ -41,6 +41,7 @@ def examine(settings: Settings) -> dict[str, Any]:
         _guarded("home", lambda: _home(settings)),
         _guarded("disk", lambda: _disk(settings)),
         *_model_checks(settings),
+        _guarded("checker", lambda: _checker(settings)),
         _guarded("engine", lambda: _engine(settings, device)),
         _guarded("store", lambda: _store_check(settings)),
         _guarded("weaviate", lambda: _weaviate(settings)),
@@ -133,6 +134,22 @@ def _model(role: str, name: str, settings: Settings, costs: str) -> Check:
     except CrossroadsError as error:
         return Check(check, False, error.message, costs, error.cure, needed)
     return Check(check, True, f"{name} can be used", "", "", needed)
+
+
+def _checker(settings: Settings) -> Check:
+    """Whether the encoder's base is here; without it sentences are checked by their words alone."""
+    from assistant.evidence.checker import shipped_model
+    from assistant.evidence.grounding_encoder import BASE, shards
+    from assistant.models import show
+
+    if not shards() or shipped_model().joined is None:
+        return Check("checker", True, "sentences are checked by their words and numbers")
+    if show(BASE, settings).present:
+        return Check("checker", True, "sentences are checked by their words and numbers and by the shipped encoder")
+    costs = "Sentences are checked by their words alone, which calls more of the true ones unsupported."
+    return Check(
+        "checker", False, f"the encoder lacks its base, {BASE}", costs, f"crossroads models pull {BASE}", False
+    )
 
 
 def _engine(settings: Settings, device: str) -> Check:

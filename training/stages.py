@@ -56,6 +56,11 @@ STAGES = {
         "training.grounding.recipe:GroundingRecipe",
         "training.grounding.stage:run_grounding",
     ),
+    "grounding-encoder": Stage(
+        "an encoder that sees whether an excerpt supports a sentence, joined with the checker's features",
+        "training.grounding.recipe:EncoderRecipe",
+        "training.grounding.stage:run_encoder",
+    ),
     "sft": Stage(
         "supervised fine-tuning of a chat model, or more pretraining on texts",
         "training.tuning.recipe:SftRecipe",

@@ -15,6 +15,7 @@ from assistant.cli.output import INTERRUPTED, put, put_json, say
 from graphs.errors import Cancelled, CrossroadsError, ModelError
 
 if TYPE_CHECKING:
+    from assistant.config import Settings
     from training.recipe import Recipe
     from training.run import Run
 
@@ -54,7 +55,7 @@ def train(
                 resume=resume,
                 listeners=[bar, *trackers(track or [], loaded.folder, loaded.name)],
                 resolve=lambda name: base_folder(name, settings),
-                started=lambda run: _begin(run, started),
+                started=lambda run: _begin(run, settings, started),
             )
     except Cancelled:
         _draw(loaded)
@@ -91,11 +92,11 @@ def _draw(recipe: Recipe) -> None:
         say(f"The losses are drawn in {path}")
 
 
-def _begin(run: Run, started: Callable[[Run], object]) -> None:
-    """Give the run what only the application has: the checker that rewards may ask."""
-    from assistant.evidence.checker import FeatureChecker
+def _begin(run: Run, settings: Settings, started: Callable[[Run], object]) -> None:
+    """Give the run what only the application has: the checker that rewards may ask, loaded when one does."""
+    from assistant.evidence import CheckerWhenAsked
 
-    run.checker = FeatureChecker()
+    run.checker = CheckerWhenAsked(settings)
     started(run)
 
 

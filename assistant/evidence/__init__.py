@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from assistant.config import Settings
+from graphs.answer import Grounding
 from graphs.context import Checker, Encoder, Reader
 from graphs.errors import CrossroadsError
 
@@ -48,7 +49,33 @@ def _encoder(settings: Settings, shared: Encoder | None) -> Callable[[], Encoder
 
 
 def open_checker(settings: Settings, encoder: Encoder | None = None, reader: Reader | None = None) -> Checker:  # noqa: ARG001
-    """The grounding checker; it looks at words, not at vectors, and takes a few milliseconds."""
-    from assistant.evidence.checker import FeatureChecker
+    """The grounding checker: features with the shipped encoder, or the features alone where that cannot be had.
 
-    return FeatureChecker()
+    The log says which and why; `crossroads doctor` does too.
+    """
+    from assistant.evidence.checker import FeatureChecker, shipped_model
+    from assistant.evidence.grounding_encoder import BASE, GroundingEncoder, shards
+    from assistant.models import ensure
+
+    model = shipped_model()
+    if not shards() or model.joined is None:
+        return FeatureChecker(model)
+    try:
+        encoder_beside = GroundingEncoder(ensure(BASE, settings), settings, model.rarity)
+        return FeatureChecker(model, encoder_beside.logits)
+    except CrossroadsError as error:
+        log.warning("Checking by words alone, without the encoder: %s", error)
+        return FeatureChecker(model)
+
+
+class CheckerWhenAsked:
+    """The grounding checker for whoever may never need it: it is opened by the first check."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opened: Checker | None = None
+
+    def check(self, text: str, evidence: Sequence[str]) -> Grounding:
+        """As the checker that answers use."""
+        self._opened = self._opened or open_checker(self._settings)
+        return self._opened.check(text, evidence)

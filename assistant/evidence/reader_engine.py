@@ -1,4 +1,7 @@
-"""Runs the reader's graph: built once from the weights, its compiled form kept under `CROSSROADS_CACHE/engines`."""
+"""Runs the graph of the reader, and of the grounding encoder, which has its shape.
+
+It is built once from the weights; its compiled form is kept under `CROSSROADS_CACHE/engines`.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,11 @@ _SHARED = 16
 class ReaderEngine:
     """The compiled reader; `read` may be called by any thread and uses every core."""
 
-    def __init__(self, base: Path, tuned: Sequence[Path], settings: Settings) -> None:
-        """Compiles or loads. Raises `OSError`, `RuntimeError`, `KeyError` or `ValueError` where a file is broken."""
+    def __init__(self, base: Path, tuned: Sequence[Path], settings: Settings, name: str = "reader") -> None:
+        """Compiles or loads the file of that `name`.
+
+        Raises `OSError`, `RuntimeError`, `KeyError` or `ValueError` where a file is broken.
+        """
         import openvino
 
         from assistant.evidence.reader_graph import build_reader
@@ -37,7 +43,7 @@ class ReaderEngine:
         threads = settings.models.threads or os.cpu_count() or 1
         streams = min(threads, _MOST_STREAMS)
         options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
-        file = _cache_file(core, tuned, settings, options)
+        file = _cache_file(core, tuned, settings, options, name)
         compiled = compiled_graph(core, lambda: build_reader(base, tuned), options, file)
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams + 1):
@@ -74,7 +80,7 @@ class ReaderEngine:
             self._free.put(request)
 
 
-def _cache_file(core: Any, tuned: Sequence[Path], settings: Settings, options: dict[str, Any]) -> Path:
+def _cache_file(core: Any, tuned: Sequence[Path], settings: Settings, options: dict[str, Any], name: str) -> Path:
     """Named by everything the compiled graph depends on, the processor included."""
     import openvino
 
@@ -82,4 +88,4 @@ def _cache_file(core: Any, tuned: Sequence[Path], settings: Settings, options: d
     parts += [VERSION, options, openvino.get_version()]
     parts += [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-    return settings.cache / "engines" / f"reader-{key}.blob"
+    return settings.cache / "engines" / f"{name}-{key}.blob"

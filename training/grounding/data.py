@@ -34,7 +34,11 @@ class Claim:
 
     def held_out(self, share: float) -> bool:
         """Whether its source belongs to the part that weights never see: decided by the source's hash."""
-        return int(hashlib.sha256(self.evidence.encode()).hexdigest()[:8], 16) / 16**8 < share
+        return self.place() < share
+
+    def place(self) -> float:
+        """Where in 0–1 the hash of its source puts it."""
+        return int(hashlib.sha256(self.evidence.encode()).hexdigest()[:8], 16) / 16**8
 
 
 def load_claims(folder: Path, rows: dict[str, int], seed: int) -> list[Claim]:
@@ -67,7 +71,7 @@ def make_swaps(passages: list[str], count: int, seed: int) -> list[Claim]:
     """Sentences of passages: half kept in substance (shortened, reworded lightly), half made wrong."""
     draw = random.Random(seed)  # noqa: S311 - a sample, no secret
     claims: list[Claim] = []
-    names = [name for passage in passages for name in _NAME.findall(passage)]
+    names = names_in(passages)
     while len(claims) < count and passages:
         passage = draw.choice(passages)
         spans = [span for span in sentence_spans(passage) if 6 <= len(passage[span[0] : span[1]].split()) <= 45]
@@ -75,10 +79,15 @@ def make_swaps(passages: list[str], count: int, seed: int) -> list[Claim]:
             continue
         start, end = draw.choice(spans)
         sentence, right = passage[start:end], len(claims) % 2 == 0
-        changed = _shorten(sentence, draw) if right else _spoil(sentence, passage, names, draw)
+        changed = _shorten(sentence, draw) if right else change_fact(sentence, passage, names, draw)
         if changed and changed != sentence:
             claims.append(Claim(changed, passage, right, "swaps"))
     return claims
+
+
+def names_in(texts: Iterable[str]) -> list[str]:
+    """Capitalised words inside sentences, as often as they occur."""
+    return [name for text in texts for name in _NAME.findall(text)]
 
 
 def _shorten(sentence: str, draw: random.Random) -> str:
@@ -92,7 +101,7 @@ def _shorten(sentence: str, draw: random.Random) -> str:
     return " ".join(words) + "."
 
 
-def _spoil(sentence: str, passage: str, names: list[str], draw: random.Random) -> str | None:
+def change_fact(sentence: str, passage: str, names: list[str], draw: random.Random) -> str | None:
     """Another number or name, a negation, or two words of the sentence exchanged."""
     kind = draw.choice(("number", "name", "negation", "exchange"))
     if kind == "number" and (found := list(_NUMBER.finditer(sentence))):

@@ -219,6 +219,17 @@ def measure(sentence: Sentence, places: Places, rarity: Rarity) -> Features:
     )
 
 
+def measure_all(text: str, places: Places, rarity: Rarity) -> list[Features]:
+    """The features of each sentence of a text that does not stand in the evidence word for word, in order."""
+    return [measure(sentence, places, rarity) for sentence in unlike(text, places)]
+
+
+def unlike(text: str, places: Places) -> list[Sentence]:
+    """The sentences of a text that do not stand in the evidence word for word; none where there is no evidence."""
+    sentences = [Sentence(text[start:end]) for start, end in sentence_spans(text)]
+    return [one for one in sentences if one.tokens and not places.verbatim(one)] if places.windows else []
+
+
 def _nearest(sentence: Sentence, among: Sequence[Sentence], rarity: Rarity) -> Sentence:
     """The one that shares most words by rarity; of equals the shorter."""
 

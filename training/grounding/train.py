@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -71,40 +72,77 @@ def fit(
     claims: Sequence[Claim], measured: Sequence[Sequence[Features | None]], rarity: Rarity, recipe: GroundingRecipe
 ) -> GroundingModel:
     """The weights after a few rounds of choosing the weakest sentence of each unsupported response."""
+
+    def made(weights: tuple[float, ...], bias: float) -> GroundingModel:
+        return GroundingModel(weights, bias, rarity)
+
+    rows = [[Row(each.values(), each, None) for each in found if each] for found in measured]
+    return fit_rounds(claims, rows, made, lambda row: row.features.local, recipe.regularisation)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sentence: what weights are fitted to, and what a model scores it by."""
+
+    vector: tuple[float, ...]
+    features: Features
+    logit: float | None
+
+
+def fit_rounds(
+    claims: Sequence[Claim],
+    rows: Sequence[Sequence[Row]],
+    made: Callable[[tuple[float, ...], float], GroundingModel],
+    first: Callable[[Row], float],
+    regularisation: float,
+) -> GroundingModel:
+    """Fit, choose the weakest sentence of each unsupported response by the fit, and so on; `first` chooses at first.
+
+    Every set weighs as much as another, and in each both labels.
+    """
     from sklearn.linear_model import LogisticRegression
 
     model: GroundingModel | None = None
     for _ in range(_ROUNDS):
-        rows, labels, groups = _instances(claims, measured, model)
-        sizes = Counter(zip(groups, labels, strict=True))
-        weights = [len(rows) / sizes[key] / len(sizes) for key in zip(groups, labels, strict=True)]
-        found = LogisticRegression(C=recipe.regularisation, max_iter=2000).fit(np.array(rows), labels, weights)
+        chosen = _instances(claims, rows, first if model is None else _score_by(model))
+        sizes = Counter((claim.group, claim.supported) for claim, _ in chosen)
+        weights = [len(chosen) / sizes[claim.group, claim.supported] / len(sizes) for claim, _ in chosen]
+        vectors, labels = np.array([row.vector for _, row in chosen]), [claim.supported for claim, _ in chosen]
+        found = LogisticRegression(C=regularisation, max_iter=2000).fit(vectors, labels, weights)
         values = tuple(round(float(value), 5) for value in found.coef_[0])
-        model = GroundingModel(values, round(float(found.intercept_[0]), 5), rarity)
+        model = made(values, round(float(found.intercept_[0]), 5))
     assert model is not None  # noqa: S101 - for the type checker: there is always a round
     return model
 
 
+def _score_by(model: GroundingModel) -> Callable[[Row], float]:
+    return lambda row: model.score(row.features, row.logit)
+
+
 def _instances(
-    claims: Sequence[Claim], measured: Sequence[Sequence[Features | None]], model: GroundingModel | None
-) -> tuple[list[tuple[float, ...]], list[int], list[str]]:
-    rows, labels, groups = [], [], []
-    for claim, sentences in zip(claims, measured, strict=True):
-        usable = [features for features in sentences if features]
+    claims: Sequence[Claim], rows: Sequence[Sequence[Row]], score: Callable[[Row], float]
+) -> list[tuple[Claim, Row]]:
+    chosen: list[tuple[Claim, Row]] = []
+    for claim, usable in zip(claims, rows, strict=True):
         if usable and not claim.supported:
-            score = model.score if model else (lambda features: features.local)
-            usable = [min(usable, key=score)]
-        rows += [features.values() for features in usable]
-        labels += [int(claim.supported)] * len(usable)
-        groups += [claim.group] * len(usable)
-    return rows, labels, groups
+            chosen.append((claim, min(usable, key=score)))
+        else:
+            chosen += [(claim, row) for row in usable]
+    return chosen
 
 
 def judge(
     model: GroundingModel, claims: Sequence[Claim], measured: Sequence[Sequence[Features | None]]
 ) -> dict[str, dict[str, float | None]]:
-    """Balanced accuracy at 0.5, AUC and calibration error by set, on whole responses (their weakest sentence)."""
-    scores = np.array([min((model.score(f) if f else 1.0 for f in found), default=0.0) for found in measured])
+    """`figures_by_set` of the model's scores of whole responses, each its weakest sentence's."""
+    return figures_by_set(
+        claims, [min((model.score(f) if f else 1.0 for f in found), default=0.0) for found in measured]
+    )
+
+
+def figures_by_set(claims: Sequence[Claim], chances: Sequence[float]) -> dict[str, dict[str, float | None]]:
+    """Balanced accuracy at 0.5, AUC and calibration error of all and by set."""
+    scores = np.array(chances)
     labels = np.array([claim.supported for claim in claims])
     groups = np.array([claim.group for claim in claims])
     found = {"all": _figures(scores, labels)}

@@ -15,7 +15,7 @@ from training.reader.looks import looks, nearness, texts_of
 from training.reader.model import ReaderNetwork
 from training.reader.nearness import BaseEncoder
 from training.reader.reading import Found, best_span, cut, pad
-from training.reader.recipe import ReaderRecipe
+from training.reader.recipe import PairRecipe, ReaderRecipe
 
 OVERLAP = 96
 """Tokens two neighbouring pieces of a long passage share."""
@@ -32,14 +32,17 @@ class Read:
     """What else was looked at, as `training.reader.looks` orders it."""
 
 
-def load_network(recipe: ReaderRecipe) -> ReaderNetwork:
-    """The network with the run's last checkpoint."""
+def load_network(recipe: PairRecipe, *, halved: bool = False) -> ReaderNetwork:
+    """The network with the run's last checkpoint; `halved` rounds what was tuned to fp16, as it ships."""
     from safetensors import safe_open
 
     network = ReaderNetwork(recipe.base, 0.0)
     with safe_open(str(recipe.out / "checkpoint.safetensors"), "pt") as found:
         names = [name for name in found.keys() if name.startswith("weight/")]  # noqa: SIM118 - no mapping
         network.load_state_dict({name[7:]: found.get_tensor(name) for name in names}, strict=False)
+    for parameter in network.parameters():
+        if halved and parameter.requires_grad:
+            parameter.data = parameter.data.half().float()
     return network.eval()
 
 

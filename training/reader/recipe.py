@@ -28,10 +28,9 @@ class Repeats(BaseModel):
     taught: float = Field(default=1.0, ge=0)
 
 
-class ReaderRecipe(Recipe):
-    """One training run of the reader."""
+class PairRecipe(Recipe):
+    """What `training.reader.loop.PairLoop` needs to tune an encoder that reads two texts together."""
 
-    stage: str = "reader"
     base: Path
     """The encoder, `local:all-minilm-l6-v2` or a folder: config.json, model.safetensors, tokenizer.json."""
     start: Path | tuple[Path, ...] | None = None
@@ -39,21 +38,14 @@ class ReaderRecipe(Recipe):
 
     Of several the mean is taken (Wortsman et al. 2022, "Model soups"), which needs runs of one descent.
     """
-    taught: Path | None = None
-    """Rows that a teacher labelled, gzipped JSON Lines as `scripts/teach_reader.py` writes them."""
-    repeats: Repeats = Repeats()
-    own: Path | None = None
-    """Rows of one's own, as `crossroads grades export --format reader` writes them."""
-    near_negatives: int = Field(default=2000, ge=0)
-    perturbed: int = Field(default=2000, ge=0)
     max_tokens: int = Field(default=320, ge=64, le=512)
-    max_question_tokens: int = Field(default=64, ge=8, le=256)
     batch_tokens: int = Field(default=3200, ge=320)
     learning_rate: float = Field(default=2e-4, gt=0)
     warmup_steps: int = Field(default=60, ge=0)
     weight_decay: float = Field(default=0.01, ge=0)
-    answerability_weight: float = Field(default=1.0, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    frozen_layers: int = Field(default=0, ge=0)
+    """The lowest layers, with the embeddings, that stay as they are; with half of them a step takes two thirds."""
     steps: int = Field(default=3000, ge=0)
     """At most; 0 takes the mean of the runs in `start` as it is."""
     minutes: float = Field(default=0.0, ge=0)
@@ -68,6 +60,21 @@ class ReaderRecipe(Recipe):
     """How many parts of a batch are worked on at once."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 is 1.8 times as fast on a processor with AVX512-BF16, slower on one without."""
+
+
+class ReaderRecipe(PairRecipe):
+    """One training run of the reader."""
+
+    stage: str = "reader"
+    taught: Path | None = None
+    """Rows that a teacher labelled, gzipped JSON Lines as `scripts/teach_reader.py` writes them."""
+    repeats: Repeats = Repeats()
+    own: Path | None = None
+    """Rows of one's own, as `crossroads grades export --format reader` writes them."""
+    near_negatives: int = Field(default=2000, ge=0)
+    perturbed: int = Field(default=2000, ge=0)
+    max_question_tokens: int = Field(default=64, ge=8, le=256)
+    answerability_weight: float = Field(default=1.0, ge=0)
 
 
 def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> ReaderRecipe:

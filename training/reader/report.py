@@ -188,10 +188,7 @@ class Report:
 def report_run(recipe: ReaderRecipe, questions: int = 150) -> Report:
     """Judge a run on `squad_dev` and on multi-passage rows; the weights are rounded to fp16 first, as they ship."""
     folder = data_folder()
-    network = load_network(recipe)
-    for parameter in network.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.half().float()
+    network = load_network(recipe, halved=True)
     tokens = Tokens(recipe.base)
     rows = [row for row in (to_row(r, "dev") for r in read_jsonl(folder / "squad_dev.jsonl.gz")) if row]
     contexts = sorted({row.context for kind in load_rows(folder).values() for row in kind})
@@ -213,20 +210,8 @@ def report_run(recipe: ReaderRecipe, questions: int = 150) -> Report:
 
 def ship(report: Report, recipe: ReaderRecipe, to: Path) -> None:
     """Write `reader-N.safetensors` (fp16, each under 16 MiB), `reader.json` and, where there are metrics, the card."""
-    from safetensors.torch import save_file
-
     to.mkdir(parents=True, exist_ok=True)
-    shards: list[dict[str, torch.Tensor]] = [{}]
-    size = 0
-    for name, value in report.network.tuned_state().items():
-        half = value.to(torch.float16).contiguous()
-        if size + half.numel() * 2 > _SHARD_BYTES:
-            shards.append({})
-            size = 0
-        shards[-1][name] = half
-        size += half.numel() * 2
-    for number, tensors in enumerate(shards, 1):
-        save_file(tensors, str(to / f"reader-{number}.safetensors"))
+    save_shards(report.network, to, "reader")
     sizes = {"max_tokens": recipe.max_tokens, "overlap": OVERLAP, "max_question_tokens": recipe.max_question_tokens}
     settings = {"base": "all-minilm-l6-v2", "calibration": asdict(report.calibration), **sizes}
     settings |= {"rarity": dict(report.rarity.values), "unknown_rarity": report.rarity.unknown}
@@ -234,6 +219,23 @@ def ship(report: Report, recipe: ReaderRecipe, to: Path) -> None:
     (to / "metrics.json").write_text(json.dumps(report.metrics, indent=1) + "\n", encoding="utf-8")
     if report.metrics:
         (to / "CARD.md").write_text(card(report.metrics), encoding="utf-8")
+
+
+def save_shards(network: ReaderNetwork, to: Path, name: str) -> None:
+    """Write what was tuned as `NAME-1.safetensors` and on, fp16, each under 16 MiB."""
+    from safetensors.torch import save_file
+
+    shards: list[dict[str, torch.Tensor]] = [{}]
+    size = 0
+    for key, value in network.tuned_state().items():
+        half = value.to(torch.float16).contiguous()
+        if size + half.numel() * 2 > _SHARD_BYTES:
+            shards.append({})
+            size = 0
+        shards[-1][key] = half
+        size += half.numel() * 2
+    for number, tensors in enumerate(shards, 1):
+        save_file(tensors, str(to / f"{name}-{number}.safetensors"))
 
 
 def main() -> int:
