@@ -118,7 +118,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncoderRecipe:
     from transformers import BertConfig, BertModel
 
     said = (
-        "the mayor painted house green hill has rooms and a large cellar bananas sing loudly every morning on not is it"
+        "the mayor painted house green hill has rooms and a large cellar bananas sing loudly every morning on not is it was by"
     )
     words = ["[PAD]", *[f"[u{n}]" for n in range(1, 101)], "[CLS]", "[SEP]", *said.split(), "[UNK]"]
     vocabulary = {word: number for number, word in enumerate(words)}
@@ -130,7 +130,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncoderRecipe:
     tokenizer.save(str(base / "tokenizer.json"))
     data.mkdir()
     sources = [f"the house on hill {n} was painted green by the mayor. it has {n + 3} rooms." for n in range(120)]
-    right, wrong = "the mayor painted the house green.", "bananas sing loudly every morning. it has rooms."
+    right, wrong = "the house was painted green by the mayor.", "bananas sing loudly every morning. it has rooms."
     rows = [
         {"source": source, "response": text, "label": label, "dataset": "made_one"}
         for source in sources

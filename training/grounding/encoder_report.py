@@ -87,7 +87,7 @@ def report_encoder(
     recipe: EncoderRecipe, claims: Claims, network: ReaderNetwork, model: GroundingModel, say: Callable[[str], None]
 ) -> tuple[GroundingModel, dict[str, Any]]:
     """Fit the joining weights on the sources kept for it, and judge on those kept from everything."""
-    people = {part: [c for c in claims.of(part) if c.group not in PAIRS] for part in ("fit", "judge")}  # type: ignore[arg-type]
+    people = {part: [c for c in claims.of(part) if c.group not in PAIRS] for part in ("fit", "judge")}
     say(f"fitting on {len(people['fit'])} claims")
     fitted_on = measured_rows(network, claims, people["fit"])
     model = join(model, people["fit"], fitted_on, recipe.features.regularisation)
