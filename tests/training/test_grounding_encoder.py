@@ -117,9 +117,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncoderRecipe:
     from tokenizers.pre_tokenizers import Whitespace
     from transformers import BertConfig, BertModel
 
-    said = (
-        "the mayor painted house green hill has rooms and a large cellar bananas sing loudly every morning on not is it was by"
-    )
+    said = "the mayor painted house green hill has rooms and a large cellar bananas sing loudly every morning on not is it was by"  # noqa: E501
     words = ["[PAD]", *[f"[u{n}]" for n in range(1, 101)], "[CLS]", "[SEP]", *said.split(), "[UNK]"]
     vocabulary = {word: number for number, word in enumerate(words)}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))  # type: ignore[arg-type, call-arg]
