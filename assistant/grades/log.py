@@ -81,7 +81,7 @@ def outline(logged: Logged) -> Logged:
     """What choosing and counting look at: an answer without evidence, citations and steps."""
     answer = logged.answer
     grounding = answer.grounding.model_copy(update={"sentences": []}) if answer.grounding else None
-    less = {"evidence": [], "citations": [], "steps": [], "grounding": grounding}
+    less: dict[str, object] = {"evidence": [], "citations": [], "steps": [], "grounding": grounding}
     return logged.model_copy(update={"answer": answer.model_copy(update=less)})
 
 

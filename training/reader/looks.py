@@ -8,7 +8,7 @@ of the embedding model. `training.reader.report` weighs them beside the network'
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ def nearness(vectors: NDArray[Any], passage: str, start: int, end: int) -> Nearn
     return Nearness(cosines[0], max(touched, default=cosines[0]), max(cosines[1:], default=cosines[0]))
 
 
-def _share(part: set[str], whole: set[str]) -> float:
+def _share(part: Set[str], whole: Set[str]) -> float:
     return len(part) / len(whole) if whole else 0.0
 
 
