@@ -59,7 +59,7 @@ def _answer(answer_id: str, path: Any = "rag", text: str = SAID) -> Answer:
 
 
 class _NoRouter:
-    def forget(self) -> None:
+    def forget(self, answer_id: str = "") -> None:
         pass
 
 

@@ -278,7 +278,7 @@ class PairLoop(ABC):
         if start is None:
             return
         runs = [start] if isinstance(start, Path) else start
-        states = [_saved_weights(run) for run in runs]
+        states = [saved_weights(run) for run in runs]
         mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
         self.network.load_state_dict(mean, strict=False)
         self.report(f"beginning with the weights of {self.recipe.start}")
@@ -298,7 +298,7 @@ class PairLoop(ABC):
         }
 
 
-def _saved_weights(start: Path) -> dict[str, torch.Tensor]:
+def saved_weights(start: Path) -> dict[str, torch.Tensor]:
     """The weights of a run's checkpoint, or, in a folder without one, of a reader as it ships."""
     from safetensors.torch import load_file
 

@@ -176,14 +176,14 @@ def test_the_application_looks_as_the_report_does(base: Path) -> None:
     """Offsets, words and meaning of what is read weigh the same here, in another engine, as where they were fitted."""
     from training.grounding.features import Rarity
     from training.reader.data import Row, Tokens
+    from training.reader.loop import saved_weights
     from training.reader.model import ReaderNetwork
     from training.reader.reads import Looker, read_rows
     from training.reader.recipe import ReaderRecipe
-    from training.reader.train import _saved_weights
 
     shipped = json.loads((WEIGHTS / "reader.json").read_text())
     network = ReaderNetwork(base, 0.0).eval()
-    network.load_state_dict(_saved_weights(WEIGHTS), strict=False)
+    network.load_state_dict(saved_weights(WEIGHTS), strict=False)
     tokens, rarity = Tokens(base), Rarity(shipped["rarity"], shipped["unknown_rarity"])
     asked = ["How long does the warranty last?", "When was the warranty repealed in Normandy?", "Who peels bananas?"]
     rows = [Row(question, passage, 0, 0, "test") for question in asked for passage in PASSAGES]
