@@ -236,6 +236,15 @@ def test_bad_rows_end_the_grounding_checker_with_their_line(content: bytes, said
     assert refused.value.cure
 
 
+def test_bad_pairs_end_the_grounding_encoder_with_their_line(tmp_path: Path) -> None:
+    from training.grounding.encoder_data import load_pairs
+
+    (tmp_path / "nli_train.jsonl.gz").write_bytes(gzip.compress(b'{"premise": "It rains.", "label": "entailment"}'))
+    with pytest.raises(UsageError, match="line 1 has no column 'hypothesis'") as refused:
+        load_pairs(tmp_path)
+    assert refused.value.cure
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"", "has no rows"), (b'{"id": "\xff"}', "line 1 is not UTF-8"), (b'{"id": 1}', "line 1 is no outcome")],
@@ -256,4 +265,6 @@ def test_four_bits_without_a_gpu_are_refused_with_what_fits(tmp_path: Path, tiny
 
 
 def test_every_stage_is_tried() -> None:
-    assert {*STAGED, "tokenizer", "pretrain", "distil", "reader", "grounding", "router"} == {*STAGES}
+    assert {*STAGED, "tokenizer", "pretrain", "distil", "reader", "grounding", "router"} | {"grounding-encoder"} == {
+        *STAGES
+    }

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from eval.sample import read_rows
+from graphs.errors import UsageError
 from training.grounding.data import Claim, load_claims, make_swaps, names_in, rarity_of
 from training.grounding.excerpt import Evidence
 from training.grounding.features import Places, Rarity, unlike
@@ -112,12 +114,17 @@ def family(claim: Claim) -> str:
 
 
 def load_pairs(folder: Path) -> list[Claim]:
-    """Premise and hypothesis of FEVER and DialFact as claims."""
-    return [
-        Claim(row["hypothesis"].strip(), row["premise"], row["label"] == "entailment", row["dataset"])
-        for row in read_jsonl(folder / "nli_train.jsonl.gz")
-        if row["dataset"] in PAIRS and row["premise"].strip() and row["hypothesis"].strip()
-    ]
+    """Premise and hypothesis of FEVER and DialFact as claims. Raises `UsageError` naming the line at fault."""
+    path, found = folder / "nli_train.jsonl.gz", []
+    for number, row in read_rows(path):
+        lacks = [column for column in ("premise", "hypothesis", "label", "dataset") if column not in row]
+        if lacks:
+            cure = "Write rows with premise, hypothesis, label (entailment where it follows) and dataset."
+            raise UsageError(f"{path}, line {number} has no column {lacks[0]!r}.", cure)
+        if row["dataset"] in PAIRS and row["premise"].strip() and row["hypothesis"].strip():
+            supported = row["label"] == "entailment"
+            found.append(Claim(row["hypothesis"].strip(), row["premise"], supported, row["dataset"]))
+    return found
 
 
 def without_cues(claims: Sequence[Claim], share: float, seed: int) -> list[Claim]:

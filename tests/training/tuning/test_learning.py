@@ -18,7 +18,7 @@ from training.stages import _load as load
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Row = dict[str, Any]
-ELSEWHERE = {"reader", "router", "tokenizer", "pretrain", "distil", "grounding"}
+ELSEWHERE = {"reader", "router", "tokenizer", "pretrain", "distil", "grounding", "grounding-encoder"}
 """Stages that read other data than rows, tested where they are."""
 
 
