@@ -26,7 +26,8 @@ def test_a_tokenizer_learns_and_reports(kind: str, tmp_path: Path) -> None:
     assert (version.kind, bool(version.data_sha256)) == ("tokenizer", True)
     assert 1.0 < version.metrics["fertility"] < 4.0
     assert version.metrics["unknown"] < 0.01
-    assert (version.metrics["round_trip"] == 1.0) == (kind == "bpe")
+    low, high = {"bpe": (1.0, 1.0), "unigram": (0.8, 1.0), "wordpiece": (0.0, 0.99)}[kind]
+    assert low <= version.metrics["round_trip"] <= high  # only bytes are sure to come back; WordPiece loses spaces
     loaded = AutoTokenizer.from_pretrained(run.model)
     assert len(loaded) == version.metrics["vocabulary"]
     assert loaded.tokenize("<extra_id_2>") == ["<extra_id_2>"]
