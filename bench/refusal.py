@@ -113,6 +113,8 @@ Made by `python bench/refusal.py`; passages were read by: {reader}. The setting 
 rather answer, to 1, rather refuse; it ships at 0.5. A question is refused where the chance that a passage answers it
 is below the bar the dial sets. *Refused* is the share of questions without an answer that are refused, *answered* the
 share of questions with an answer that are not, and *right kept* the share of the right answers that are still given.
+The last weights of the reader were fitted on the rows of `squad_dev`; [its card](../assistant/weights/reader/CARD.md)
+has figures where each half was judged by what the other half taught.
 """
     for name, points in curves.items():
         rows = sets[name]
