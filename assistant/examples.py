@@ -20,8 +20,7 @@ from sqlalchemy import Column, String, Table, delete, func, insert, select
 from sqlalchemy.engine import Engine
 
 from assistant.database import metadata, writing
-from graphs.answer import Answer, Example, Record
-from graphs.context import Voted
+from graphs.answer import Answer, Example, Record, Voted
 from graphs.errors import ModelError, NotFoundError, UsageError
 from graphs.examples import pick, vote
 from graphs.tasks import TASKS

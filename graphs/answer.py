@@ -176,6 +176,18 @@ class Example(Record):
     """Cosine between its input and what was asked."""
 
 
+class Voted(Record):
+    """The label that worked examples alone give a text."""
+
+    label: str
+    lead: float
+    """How far its score is ahead of the next label's, 0–1."""
+    voters: int
+    """How many examples had a say."""
+    examples: list[Example]
+    """The nearest of them, the nearest last."""
+
+
 class Step(Record):
     """Something the run did on the way to its answer, in a user's words."""
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 
-from graphs.answer import Answer, Example, Expected, Grounding, Passage, Path, Record, TableAnswer
+from graphs.answer import Answer, Example, Expected, Grounding, Passage, Path, Record, TableAnswer, Voted
 from graphs.effort import Effort
 from graphs.meter import Meter
 from graphs.tools.box import Ledger, ToolBox
@@ -54,18 +54,6 @@ class Encoder(Protocol):
     def embed_query(self, text: str) -> list[float]:
         """The vector of a question."""
         ...
-
-
-class Voted(Record):
-    """The label that worked examples alone give a text."""
-
-    label: str
-    lead: float
-    """How far its score is ahead of the next label's, 0–1."""
-    voters: int
-    """How many examples had a say."""
-    examples: list[Example]
-    """The nearest of them, the nearest last."""
 
 
 class Examples(Protocol):

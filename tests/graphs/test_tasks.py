@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from graphs.answer import Example
+from graphs.answer import Example, Voted
 from graphs.constrained import bounded, match, read_json
-from graphs.context import Context, Named, Voted
+from graphs.context import Context, Named
 from graphs.tasks import find_task, names_document, split
 
 Make = Callable[..., Context]
