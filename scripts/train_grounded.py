@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from assistant.cli.output import say  # noqa: E402
-from eval.squad import f1  # noqa: E402
+from eval.squad import auc, f1  # noqa: E402
 from graphs.errors import CrossroadsError, UsageError  # noqa: E402
 
 MOST_BYTES = 16 * 2**20
@@ -96,6 +96,7 @@ def judge(base: Path, adapter: Path, dev: Path, most: int) -> dict[str, float]:
     from eval.sample import read_rows
     from training.tuning.causal import load_tokenizer, reload
     from training.tuning.measure import answers, interval
+    from training.tuning.refusing import refusal_log_odds
     from training.tuning.rewards import refuses
     from training.tuning.texts import REFUSAL, encode_prompt, grounded_prompt
 
@@ -114,7 +115,9 @@ def judge(base: Path, adapter: Path, dev: Path, most: int) -> dict[str, float]:
         if values:
             mean, low, high = interval(values)
             found |= {f"squad_{name}": mean, f"squad_{name}_low": low, f"squad_{name}_high": high}
-    return found
+    odds = refusal_log_odds(base, adapter, [(row["question"], row["passages"]) for row in rows])
+    no, yes = ([one for one, right in zip(odds, wanted, strict=True) if bool(right) is side] for side in (False, True))
+    return found | ({"squad_refusal_auc": auc(no, yes)} if no and yes else {})
 
 
 def _next(name: str) -> list[str]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
-from pathlib import Path
 
 import pytest
 
 from training.opposites import OPPOSITES
-from training.reader.data import Row, Window, near_passages, taught_rows, to_row
+from training.reader.data import Row, near_passages, to_row
 from training.reader.perturb import perturb
 
 CONTEXT = "In 1887 Gustave Eiffel began the tower in Paris; Maurice Koechlin drew it first in 1884."
@@ -69,18 +66,3 @@ def test_near_passages_do_not_hold_the_answer() -> None:
     assert near[0] == "Somebody began another tower in Paris."
     assert others[0] not in near
     assert CONTEXT not in near
-
-
-def test_what_a_teacher_says_is_learnt_as_a_chance(tmp_path: Path) -> None:
-    rows = [
-        {"question": "Who began it?", "context": CONTEXT, "title": "Tower", "start": 8, "end": 22, "chance": 0.7},
-        {"question": "Who broke it?", "context": CONTEXT, "title": "Tower", "start": 8, "end": 22, "chance": 0.2},
-    ]
-    with gzip.open(tmp_path / "taught.jsonl.gz", "wt", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(row) + "\n" for row in rows)
-    likely, unlikely = taught_rows(tmp_path / "taught.jsonl.gz")
-    assert (likely.answerable, unlikely.answerable) == (True, False)
-    windows = [Window([1], 1, -1 if row.end == 0 else 0, 0, 0, row.chance or 0.0) for row in (likely, unlikely)]
-    assert [window.answerable for window in windows] == [0.7, 0.2]
-    assert Window([1], 1, 3, 4, 0).answerable == 1.0
-    assert Window([1], 1, -1, -1, 0).answerable == 0.0

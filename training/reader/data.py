@@ -37,8 +37,6 @@ class Row:
     kind: str
     title: str = ""
     answers: tuple[str, ...] = ()
-    chance: float | None = None
-    """How likely a teacher finds it that the passage answers; None where a person said so, one way or the other."""
 
     @property
     def answerable(self) -> bool:
@@ -57,13 +55,6 @@ class Window:
     end: int
     first: int
     """Which token of the passage the window begins with."""
-    target: float = -1.0
-    """The chance of an answer to learn; below 0 it is 1 with an answer and 0 without."""
-
-    @property
-    def answerable(self) -> float:
-        """The chance of an answer to learn."""
-        return self.target if self.target >= 0 else float(self.start >= 0)
 
 
 def data_folder() -> Path:
@@ -108,19 +99,6 @@ def own_rows(path: Path | None) -> list[Row]:
             cure = "Write it with `crossroads grades export --format reader --out FILE`."
             raise UsageError(f"{path}, line {number} is no row for the reader: {error!r}.", cure) from None
     return [row for row in rows if row]
-
-
-def taught_rows(path: Path) -> list[Row]:
-    """Rows a teacher labelled: `question`, `context`, `title`, `start`, `end` (its answer) and `chance` of one.
-
-    The answer counts as one from a chance of a half on.
-    """
-    rows = []
-    for record in read_jsonl(path):
-        start, end = (record["start"], record["end"]) if record["chance"] >= 0.5 else (0, 0)
-        asked, context, title = record["question"], record["context"], record["title"]
-        rows.append(Row(asked, context, start, end, "taught", title, chance=record["chance"]))
-    return rows
 
 
 def multi_passage_records(folder: Path, *, held_out: bool) -> list[dict[str, Any]]:
@@ -224,8 +202,7 @@ def window(row: Row, tokens: Tokens, recipe: ReaderRecipe, draw: random.Random) 
     first = draw.randint(min(low, high), high) if len(ids) > room else 0
     lead = len(question) + 2
     start, end = (lead + span[0] - first, lead + span[1] - first) if row.answerable else (-1, -1)
-    target = -1.0 if row.chance is None else row.chance
-    return Window([CLS, *question, SEP, *ids[first : first + room], SEP], lead, start, end, first, target)
+    return Window([CLS, *question, SEP, *ids[first : first + room], SEP], lead, start, end, first)
 
 
 def _token_span(offsets: Sequence[tuple[int, int]], row: Row) -> tuple[int, int] | None:
@@ -239,10 +216,9 @@ class Mixture:
     def __init__(self, recipe: ReaderRecipe, folder: Path) -> None:
         self.recipe = recipe
         self.rows = {**load_rows(folder), "own": own_rows(recipe.own)}
-        self.rows["taught"] = taught_rows(recipe.taught) if recipe.taught else []
         self.tokens = Tokens(recipe.base)
         answerable = self.rows["squad_answerable"] + self.rows["qa_extractive"]
-        passages = list(dict.fromkeys(row.context for kind in self.rows for row in self.rows[kind] if kind != "taught"))
+        passages = list(dict.fromkeys(row.context for rows in self.rows.values() for row in rows))
         self._near = list(zip(answerable, near_passages(answerable, passages), strict=True))
 
     def draw(self, number: int) -> list[Row]:

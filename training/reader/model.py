@@ -72,9 +72,9 @@ def losses(network: ReaderNetwork, windows: Sequence[Window]) -> tuple[Tensor, T
     """Span cross-entropy over the answerable windows, and answerability binary cross-entropy over all."""
     ids, attention, types = collate(windows)
     start, end, answerable = (logits.float() for logits in network(ids, attention, types))  # bf16 rounds losses
-    target = torch.tensor([window.answerable for window in windows])
+    target = torch.tensor([float(window.start >= 0) for window in windows])
     judged = functional.binary_cross_entropy_with_logits(answerable, target)
-    rows = torch.tensor([window.start >= 0 for window in windows])
+    rows = target.bool()
     if not rows.any():
         return start.sum() * 0.0, judged
     starts = torch.tensor([window.start for window in windows if window.start >= 0])

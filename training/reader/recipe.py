@@ -25,7 +25,6 @@ class Repeats(BaseModel):
     multi_noise: float = Field(default=0.1, ge=0)
     own: float = Field(default=3.0, ge=0)
     """Rows of one's own, where the recipe names a file of them."""
-    taught: float = Field(default=1.0, ge=0)
 
 
 class PairRecipe(Recipe):
@@ -66,8 +65,6 @@ class ReaderRecipe(PairRecipe):
     """One training run of the reader."""
 
     stage: str = "reader"
-    taught: Path | None = None
-    """Rows that a teacher labelled, gzipped JSON Lines as `scripts/teach_reader.py` writes them."""
     repeats: Repeats = Repeats()
     own: Path | None = None
     """Rows of one's own, as `crossroads grades export --format reader` writes them."""
