@@ -94,8 +94,8 @@ def _remembering(opened: Source) -> Source:
 def _row(what: str, opened: Source, out: Path, format_: str, quantise: str, questions: int) -> None:
     began = time.monotonic()
     try:
-        release(opened, out, format_, quantise, questions=questions)
-        folder, said = out, "yes"
+        share = release(opened, out, format_, quantise, questions=questions).parity.few_bits
+        folder, said = out, "yes" if share == 1 else f"yes, with {share:.0%} of the weights"
     except CrossroadsError as error:
         folder, said = out.with_name(out.name + ".failed"), f"no: {error.message}"
     path = folder / "parity.json"

@@ -24,9 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assistant.cli.output import quiet
-from assistant.service import Client, find_service
-from graphs.errors import CrossroadsError
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # before this folder, whose training.py would stand for the package
+
+from assistant.cli.output import quiet  # noqa: E402
+from assistant.service import Client, find_service  # noqa: E402
+from graphs.errors import CrossroadsError  # noqa: E402
 
 SCORES = {"correct": 4, "supported": 4, "complete": 4}
 QUESTIONS = [

@@ -2,6 +2,7 @@
 
     python bench/load.py                      50 users for 10 minutes
     python bench/load.py --minutes 1
+    python bench/load.py --think 2 6               people in a hurry: what the machine gives at most
     python bench/load.py --embedding fake:words    without the model that embeds the question, either
 
 A service of its own answers with the fake model, which writes at once, so the time of a request is the service's and
@@ -22,10 +23,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from assistant.cli.output import quiet
-from assistant.service import Client, find_service
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # before this folder, whose training.py would stand for the package
+
+from assistant.cli.output import quiet  # noqa: E402
+from assistant.service import Client, find_service  # noqa: E402
 
 USERS = Path(__file__).with_name("load_users.py")
+THINK = [15.0, 45.0]
+"""Seconds from an answer to the next request: at 240 words a minute 60 words are read in 15, at 40 words a minute a
+question of ten is typed in 15 more."""
 
 
 def main() -> int:
@@ -33,6 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--think", type=float, nargs=2, default=THINK, metavar=("LEAST", "MOST"), help="seconds")
     parser.add_argument("--embedding", default="", help="provider:model instead of the default, such as fake:words")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="crossroads-load-") as name:
@@ -46,6 +54,7 @@ def main() -> int:
             report = {
                 "users": options.users,
                 "minutes": options.minutes,
+                "think_s": options.think,
                 "embedding": options.embedding or "default",
                 "memory_mb": _peak_mb(process.pid),
                 "requests": [_row(one) for one in statistics],
@@ -103,8 +112,9 @@ def _users(url: str, tokens: list[str], graded: Path, options: argparse.Namespac
         "--json",
         "--only-summary",
     ]
-    command += ["-u", str(options.users), "-r", "5", "-t", f"{int(options.minutes * 60)}s", "-s", "30"]
-    environment = {**os.environ, "LOAD_TOKENS": " ".join(tokens), "LOAD_GRADED": str(graded)}
+    command += ["-u", str(options.users), "-r", "1", "-t", f"{int(options.minutes * 60)}s", "-s", "30"]
+    think = " ".join(map(str, options.think))
+    environment = {**os.environ, "LOAD_TOKENS": " ".join(tokens), "LOAD_GRADED": str(graded), "LOAD_THINK": think}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     return rows

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,17 +20,20 @@ from typing import Any
 
 import numpy as np
 
-from assistant.app import Assistant, open_assistant
-from assistant.cli.main import run as crossroads
-from assistant.config import Settings, load_settings
-from assistant.grades.log import add_answer
-from assistant.grades.types import Logged
-from assistant.improving.choosing import is_held_out
-from assistant.improving.cycle import cycles
-from assistant.records import Request
-from eval.scorers.base import mean
-from eval.statistics import compare
-from graphs.answer import Answer
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # before this folder, whose training.py would stand for the package
+
+from assistant.app import Assistant, open_assistant  # noqa: E402
+from assistant.cli.main import run as crossroads  # noqa: E402
+from assistant.config import Settings, load_settings  # noqa: E402
+from assistant.grades.log import add_answer  # noqa: E402
+from assistant.grades.types import Logged  # noqa: E402
+from assistant.improving.choosing import is_held_out  # noqa: E402
+from assistant.improving.cycle import cycles  # noqa: E402
+from assistant.records import Request  # noqa: E402
+from eval.scorers.base import mean  # noqa: E402
+from eval.statistics import compare  # noqa: E402
+from graphs.answer import Answer  # noqa: E402
 
 EXPERT = "the expert"
 HEADING = "## What it gave on the default model"

@@ -1,7 +1,8 @@
 """The chat graph: route → retrieve when needed → answer → check → `Answer`.
 
-Run it with `thread_id` in the configuration and `durability="sync"`, so that every step is on disk before the next
-begins; the input is `graphs.state.TurnInput`, events come on the custom stream, the finished state holds `answer`.
+Run it with `thread_id` in the configuration; with `durability="sync"` every step is saved before the next begins, with
+`"exit"` the last one, where the run ends, waits or breaks. The input is `graphs.state.TurnInput`, events come on the
+custom stream, the finished state holds `answer`.
 """
 
 from __future__ import annotations
@@ -134,11 +135,13 @@ def _onward(leads_to: str | Callable[..., str], *, can_run_out: bool) -> tuple[C
     """What chooses the next node, and all it may choose."""
     names = [leads_to] if isinstance(leads_to, str) else list(get_args(get_type_hints(leads_to)["return"]))
 
+    reads_runtime = callable(leads_to) and "runtime" in signature(leads_to).parameters
+
     def onward(state: ChatState, runtime: Runtime[Context]) -> str:
         if can_run_out and state.get("spent"):
             return "run_out"
         if isinstance(leads_to, str):
             return leads_to
-        return leads_to(state, runtime) if "runtime" in signature(leads_to).parameters else leads_to(state)
+        return leads_to(state, runtime) if reads_runtime else leads_to(state)
 
     return onward, [*names, "run_out"] if can_run_out else names

@@ -79,5 +79,7 @@ def _texts(path: Path | None) -> list[str]:
 def _tell(found: dict[str, Any]) -> None:
     parity = found["parity"]
     put(f"{found['folder']} answers as the model does")
+    if parity["few_bits"] < 1:
+        put(f"  {parity['few_bits']:.0%} of the weights have as few bits as asked for, the others, for parity, eight")
     for name in ("argmax_agreement", "max_abs_diff", "kl", "perplexity_ratio", "same_answers"):
         put(f"  {name:<18} {parity[name]:<10g} bar {parity['bars'][name]:g}")

@@ -168,6 +168,23 @@ def test_killed_while_a_tool_acts_it_is_never_done_twice(home: Path, outbox: Pat
     assert not outbox.exists()
 
 
+def test_a_turn_is_saved_once_and_one_that_acts_at_each_step(asked: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[str] = []
+    put = asked._saver.put
+
+    def counted(config, checkpoint, *rest):  # type: ignore[no-untyped-def]
+        saved.append(checkpoint["id"])
+        return put(config, checkpoint, *rest)
+
+    monkeypatch.setattr(asked._saver, "put", counted)
+    asked.ask(Request(question="How long does the warranty last?"))
+    assert len(saved) == 1
+    waiting = asked.ask(Request(question=ORDER))
+    assert len(saved) == 2
+    _agree(asked, waiting.thread_id, [waiting.pending[0].call_id])
+    assert len(saved) > 4
+
+
 def _agree(assistant: Assistant, thread_id: str, approved: list[str]):  # type: ignore[no-untyped-def]
     run = assistant.resume(Consent(thread_id=thread_id, approved=approved))
     list(run)

@@ -39,3 +39,19 @@ def test_what_a_script_takes_from_the_packages_is_there(script: Path) -> None:
         if alias.name not in names_of(node.module)
     ]
     assert gone == []
+
+
+RUN = [path for path in sorted(ROOT.glob("bench/*.py")) if '"__main__"' in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("script", RUN, ids=lambda path: path.name)
+def test_a_script_finds_the_package_training_and_not_the_script_of_that_name(script: Path) -> None:
+    """Python puts the folder of a script first, and `bench/training.py` lies in it: `assistant` imports `training`."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    ours = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in OURS
+    ]
+    first = script.read_text(encoding="utf-8").partition("sys.path.insert(0, ")[0].count("\n") + 1
+    assert not ours or min(ours) > first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from assistant.cli.main import run
 from graphs.errors import TrainingError, UsageError
 from training.export import gguf_format
 from training.export.export import FORMATS, export
+from training.export.parity import Bars
 from training.tokenizer.recipe import TokenizerRecipe
 from training.tokenizer.stage import _trainer, _untrained, _wrapped
 
@@ -216,6 +218,42 @@ def test_embeddings_keep_eight_bits_where_the_rest_has_four(tiny: Path, tmp_path
     gguf_format.write_gguf(model, AutoTokenizer.from_pretrained(tiny), tmp_path / "m.gguf", "q4_0")
     kinds = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
     assert (kinds["token_embd.weight"], kinds["blk.0.attn_q.weight"]) == ("Q8_0", "Q4_0")
+
+
+def test_what_loses_most_by_few_bits_keeps_eight(tiny: Path, tmp_path: Path) -> None:
+    import gguf
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny)
+    model.model.layers[0].mlp.up_proj.weight.data[:, ::32] *= 15  # one weight of each block drowns the others
+    gguf_format.write_gguf(model, AutoTokenizer.from_pretrained(tiny), tmp_path / "m.gguf", "q4_0", 0.9)
+    kinds = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
+    assert kinds["blk.0.ffn_up.weight"] == "Q8_0"
+    assert "Q4_0" in kinds.values()
+    sizes = {"a": 60, "b": 30, "c": 10}
+    assert gguf_format.most_lost({"a": 0.1, "b": 0.3, "c": 0.2}, sizes, 0.65) == {"b", "c"}
+    assert gguf_format.most_lost({"a": 0.1, "b": 0.3, "c": 0.2}, sizes, 1.0) == set()
+
+
+@pytest.mark.parametrize(("format_", "quantise"), [("gguf", "q4_0"), ("onnx", "int4"), ("openvino", "int4")])
+def test_as_many_weights_get_few_bits_as_parity_allows(
+    format_: str, quantise: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.export import export as exporting
+
+    opened = exporting.open_source(tiny)
+
+    def released(name: str, bars: Bars) -> Any:
+        monkeypatch.setattr(exporting, "FOUR", bars)
+        return exporting.release(opened, tmp_path / name, format_, quantise, texts=TEXTS, questions=1).parity
+
+    lax = Bars(argmax_agreement=0.0, max_abs_diff=1e9, kl=1e9, perplexity_ratio=1e9, same_answers=0.0)
+    whole = released("whole", lax)
+    part = released("part", replace(lax, kl=0.9 * whole.kl))
+    assert (whole.few_bits, part.few_bits < 1, part.kl < whole.kl) == (1.0, True, True)
+    with pytest.raises(TrainingError, match="weights: kl"):
+        released("never", replace(lax, kl=-1.0))
+    assert json.loads((tmp_path / "never.failed" / "parity.json").read_text())["few_bits"] == 0.25
 
 
 def test_the_command_prints_files_and_parity(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

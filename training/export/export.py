@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphs.errors import NotFoundError, TrainingError, UsageError
+from training.export.gguf_format import FEW_BITS as FEW_BITS_OF_GGUF
 from training.export.gguf_format import QUANTISED, write_gguf
 from training.export.parity import EIGHT, EXACT, FOUR, HALF, QUESTIONS, Bars, Parity, compare
 from training.export.targets import Reference, Target, folder_target, gguf_target, graph_target, torch_target
@@ -25,6 +26,9 @@ FORMATS = {
     "torchscript": ("",),
 }
 """Format → what `quantise` may be; the first of each but GGUF is fp32, GGUF's default is f16."""
+FEW_BITS = (*FEW_BITS_OF_GGUF, "int4")
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""How many of the weights get fewer than eight bits: as many as parity allows, tried in this order."""
 _BARS: dict[str, Bars] = {"": EXACT, "f32": EXACT, "f16": HALF, "q8_0": EIGHT, "int8": EIGHT}
 
 
@@ -97,12 +101,16 @@ def release(
 ) -> Exported:
     """Write an open model to `out` and prove that it answers alike, as `export` does."""
     part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    report(f"writing {format} {quantise}".rstrip())
-    target = _WRITE[format](opened.model, opened.tokenizer, part, quantise)
-    report("comparing answers")
-    parity = compare(opened.reference, target, texts, _BARS.get(quantise, FOUR), questions=QUESTIONS[:questions])
+    for share in SHARES if quantise in FEW_BITS else SHARES[:1]:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        report(f"writing {format} {quantise}".rstrip() + (f", {share:.0%} of the weights" if share < 1 else ""))
+        target = _WRITE[format](opened.model, opened.tokenizer, part, quantise, share)
+        report("comparing answers")
+        parity = compare(opened.reference, target, texts, _BARS.get(quantise, FOUR), questions=QUESTIONS[:questions])
+        parity.few_bits = share
+        if not parity.only_weights:
+            break
     write_whole(part / "parity.json", json.dumps(parity.as_json(), indent=1))
     failed = out.with_name(out.name + ".failed")
     shutil.rmtree(failed, ignore_errors=True)
@@ -161,35 +169,35 @@ def _checked(format: str, quantise: str, out: Path) -> str:  # noqa: A002
     return quantise
 
 
-def _merged(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
-    del quantise
+def _merged(model: Any, tokenizer: Any, folder: Path, quantise: str, share: float) -> Target:
+    del quantise, share
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder_target(folder)
 
 
-def _gguf(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+def _gguf(model: Any, tokenizer: Any, folder: Path, quantise: str, share: float) -> Target:
     path = folder / f"model.{quantise.upper()}.gguf"
-    write_gguf(model, tokenizer, path, quantise)
+    write_gguf(model, tokenizer, path, quantise, share)
     return gguf_target(path)
 
 
-def _onnx(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+def _onnx(model: Any, tokenizer: Any, folder: Path, quantise: str, share: float) -> Target:
     from training.export.graphs import onnx_logits, write_onnx
 
-    return _graph(onnx_logits(write_onnx(model, folder, quantise)), model, tokenizer, folder, "onnx")
+    return _graph(onnx_logits(write_onnx(model, folder, quantise, share)), model, tokenizer, folder, "onnx")
 
 
-def _openvino(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+def _openvino(model: Any, tokenizer: Any, folder: Path, quantise: str, share: float) -> Target:
     from training.export.graphs import openvino_logits, write_openvino
 
-    return _graph(openvino_logits(write_openvino(model, folder, quantise)), model, tokenizer, folder, "openvino")
+    return _graph(openvino_logits(write_openvino(model, folder, quantise, share)), model, tokenizer, folder, "openvino")
 
 
-def _torchscript(model: Any, tokenizer: Any, folder: Path, quantise: str) -> Target:
+def _torchscript(model: Any, tokenizer: Any, folder: Path, quantise: str, share: float) -> Target:
     from training.export.graphs import torchscript_logits, write_torchscript
 
-    del quantise
+    del quantise, share
     return _graph(torchscript_logits(write_torchscript(model, folder)), model, tokenizer, folder, "torchscript")
 
 
@@ -202,7 +210,7 @@ def _graph(logits: Any, model: Any, tokenizer: Any, folder: Path, name: str) -> 
     return graph_target(logits, AutoTokenizer.from_pretrained(folder), name)
 
 
-_WRITE: dict[str, Callable[[Any, Any, Path, str], Target]] = {
+_WRITE: dict[str, Callable[[Any, Any, Path, str, float], Target]] = {
     "merged": _merged,
     "gguf": _gguf,
     "onnx": _onnx,

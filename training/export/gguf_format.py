@@ -28,11 +28,16 @@ _LAYER = {
 }
 _OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
 _EMBEDDINGS = {"token_embd.weight", "output.weight"}
+"""What turns tokens into vectors and back keeps eight bits where the rest has fewer, as llama.cpp keeps more for it."""
+FEW_BITS = ("q4_0", "q4_1", "q5_0", "q5_1")
 Tensors = dict[str, NDArray[np.float32]]
 
 
-def write_gguf(model: Any, tokenizer: Any, path: Path, quantise: str = "f16") -> None:
-    """Write model and tokenizer. Raises `UsageError` for an architecture or tokenizer it is not made for."""
+def write_gguf(model: Any, tokenizer: Any, path: Path, quantise: str = "f16", share: float = 1.0) -> None:
+    """Write model and tokenizer; of the weights in four or five bits only `share`, those that lose least by it.
+
+    Raises `UsageError` for an architecture or tokenizer it is not made for.
+    """
     import gguf
 
     config = model.config
@@ -42,8 +47,10 @@ def write_gguf(model: Any, tokenizer: Any, path: Path, quantise: str = "f16") ->
     writer = gguf.GGUFWriter(path, "llama")
     _head(writer, config, quantise)
     _tokenizer(writer, tokenizer, config.vocab_size)
-    for name, values in gguf_tensors(model).items():
-        kind = _kind(gguf, values, _bits_of(name, quantise))
+    tensors = gguf_tensors(model)
+    kept = _EMBEDDINGS | _dearest(tensors, quantise, share)
+    for name, values in tensors.items():
+        kind = _kind(gguf, values, "q8_0" if name in kept and quantise in FEW_BITS else quantise)
         data = values if kind is None else gguf.quantize(values, kind)
         writer.add_tensor(name, data, raw_dtype=kind)
     writer.write_header_to_file()
@@ -81,10 +88,41 @@ def _name(name: str) -> str:
     return f"blk.{number}.{_LAYER[part]}.{kind}"
 
 
-def _bits_of(name: str, quantise: str) -> str:
-    """The precision of a tensor: what turns tokens into vectors and vectors into tokens keeps eight bits where the rest
-    has fewer, as llama.cpp keeps more for it: small models suffer there first."""
-    return "q8_0" if name in _EMBEDDINGS and quantise[:2] in {"q4", "q5"} else quantise
+def _dearest(tensors: Tensors, quantise: str, share: float) -> set[str]:
+    """The matrices that lose most by few bits, as many as leave `share` of the numbers to them."""
+    import gguf
+
+    if share >= 1 or quantise not in FEW_BITS:
+        return set()
+    kind = gguf.GGMLQuantizationType[quantise.upper()]
+    sizes = {name: values.size for name, values in tensors.items() if _fits(gguf, kind, values, name)}
+    lost = {name: relative_error(tensors[name], _there_and_back(gguf, kind, tensors[name])) for name in sizes}
+    return most_lost(lost, sizes, share)
+
+
+def most_lost(lost: Mapping[str, float], sizes: Mapping[str, int], share: float) -> set[str]:
+    """Names by what is lost, most first, until at most `share` of the numbers are left."""
+    named: set[str] = set()
+    left, most = sum(sizes.values()), share * sum(sizes.values())
+    for name in sorted(lost, key=lambda one: (-lost[one], one)):
+        if left <= most:
+            break
+        named.add(name)
+        left -= sizes[name]
+    return named
+
+
+def relative_error(values: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """Squared error as a share of the squared values."""
+    return float(((values - found) ** 2).sum() / max(1e-12, float((values**2).sum())))
+
+
+def _fits(gguf: Any, kind: Any, values: NDArray[np.float32], name: str) -> bool:
+    return name not in _EMBEDDINGS and values.ndim > 1 and values.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
+
+
+def _there_and_back(gguf: Any, kind: Any, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(gguf.dequantize(gguf.quantize(values, kind), kind))
 
 
 def _kind(gguf: Any, values: NDArray[np.float32], quantise: str) -> Any:

@@ -6,6 +6,7 @@ They hold no cache of keys and values: right for scoring and short answers, slow
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import ModelError
+from training.export.gguf_format import most_lost, relative_error
 from training.export.targets import Logits
 
 _BLOCK = 32
 """Weights that share a scale."""
 
 
-def write_onnx(model: Any, folder: Path, quantise: str = "") -> Path:
-    """`model.onnx`, weights in fp32, or 8 or 4 bits by blocks (activations stay fp32: dynamic int8 ruins answers)."""
+def write_onnx(model: Any, folder: Path, quantise: str = "", share: float = 1.0) -> Path:
+    """`model.onnx`: weights in fp32, or in 8 bits, or `share` of them in 4, by blocks.
+
+    Activations stay fp32: dynamic int8 ruins answers.
+    """
     import torch
 
     path = folder / "model.onnx"
@@ -36,19 +41,51 @@ def write_onnx(model: Any, folder: Path, quantise: str = "") -> Path:
             dynamic_shapes=({0: torch.export.Dim("batch"), 1: torch.export.Dim("length")},),
             verbose=False,
         )
-    return _few_bits(path, {"int8": 8, "int4": 4}[quantise]) if quantise else path
+    return _few_bits(path, {"int8": 8, "int4": 4}[quantise], share) if quantise else path
 
 
-def _few_bits(path: Path, bits: int) -> Path:
+def _few_bits(path: Path, bits: int, share: float) -> Path:
+    """Weights of matrix products in `bits` bits, but in eight those that lose most, so that `share` is left."""
     import onnx
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-    quantiser = MatMulNBitsQuantizer(onnx.load(str(path)), bits=bits, block_size=_BLOCK, is_symmetric=False)
+    plain = onnx.load(str(path))
+    kept = _dearest(plain, share) if bits < 8 else set()
+    own = {"block_size": _BLOCK, "is_symmetric": False}
+    quantiser = MatMulNBitsQuantizer(plain, bits=bits, nodes_to_exclude=sorted(kept), **own)
     quantiser.process()
+    if kept:
+        quantiser = MatMulNBitsQuantizer(quantiser.model.model, bits=8, **own)
+        quantiser.process()
     for old in (path, path.with_name(path.name + ".data")):
         old.unlink(missing_ok=True)
     quantiser.model.save_model_to_file(str(path), use_external_data_format=True)
     return path
+
+
+def _dearest(model: Any, share: float) -> set[str]:
+    """The matrix products whose weights lose most by four bits."""
+    from onnx.numpy_helper import to_array
+
+    stored = {one.name: one for one in model.graph.initializer}
+    products = {one.name: stored[one.input[1]] for one in model.graph.node if _has_weights(one, stored)}
+    weights = {name: to_array(one) for name, one in products.items()}
+    lost = {name: relative_error(values, _in_four_bits(values)) for name, values in weights.items()}
+    return most_lost(lost, {name: values.size for name, values in weights.items()}, share)
+
+
+def _has_weights(node: Any, stored: Mapping[str, Any]) -> bool:
+    return node.op_type == "MatMul" and node.input[1] in stored
+
+
+def _in_four_bits(values: Any) -> Any:
+    """Weights (in, out) as blocks of four bits along the inputs, and back; rows that fill no block as they are."""
+    whole = len(values) // _BLOCK * _BLOCK
+    blocks = values[:whole].reshape(-1, _BLOCK, values.shape[1])
+    low, high = blocks.min(1, keepdims=True), blocks.max(1, keepdims=True)
+    step = np.maximum((high - low) / 15, 1e-12)
+    found = np.round((blocks - low) / step) * step + low
+    return np.concatenate([found.reshape(whole, -1), values[whole:]])
 
 
 def onnx_logits(path: Path) -> Logits:
@@ -59,8 +96,8 @@ def onnx_logits(path: Path) -> Logits:
     return lambda ids: np.asarray(session.run(["logits"], {"input_ids": np.array([ids])})[0][0], dtype=np.float32)
 
 
-def write_openvino(model: Any, folder: Path, quantise: str = "") -> Path:
-    """`openvino_model.xml` and `.bin`: fp32, or weights in 8 or 4 bits by NNCF."""
+def write_openvino(model: Any, folder: Path, quantise: str = "", share: float = 1.0) -> Path:
+    """`openvino_model.xml` and `.bin`: fp32, or weights in 8 bits, or `share` of them in 4, by NNCF."""
     import openvino as ov
     import torch
 
@@ -74,7 +111,8 @@ def write_openvino(model: Any, folder: Path, quantise: str = "") -> Path:
         import nncf
 
         mode = {"int8": nncf.CompressWeightsMode.INT8_ASYM, "int4": nncf.CompressWeightsMode.INT4_ASYM}[quantise]
-        made = nncf.compress_weights(made, mode=mode, **({"group_size": _BLOCK} if quantise == "int4" else {}))
+        few = {"group_size": _BLOCK, "ratio": share}  # the rest, which loses most, in eight bits
+        made = nncf.compress_weights(made, mode=mode, **(few if quantise == "int4" else {}))
     ov.save_model(made, str(path), compress_to_fp16=False)
     return path
 

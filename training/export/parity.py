@@ -70,11 +70,18 @@ class Parity:
     tokens: int
     differs: list[str] = field(default_factory=list)
     bars: Bars = EXACT
+    few_bits: float = 1.0
+    """Share of the weights that have as few bits as was asked for; the others, which lose most, have eight."""
 
     @property
     def passed(self) -> bool:
         """Whether it may be released."""
         return not self.differs
+
+    @property
+    def only_weights(self) -> bool:
+        """Whether it failed, and by nothing but weights that are too far off: more bits may help."""
+        return bool(self.differs) and all(one.startswith("weights:") for one in self.differs)
 
     def as_json(self) -> dict[str, Any]:
         """All of it, `passed` too."""
