@@ -14,6 +14,7 @@ from langchain_core.retrievers import BaseRetriever
 from assistant.app import Assistant
 from assistant.config import Settings
 from assistant.database import open_database
+from assistant.knowledge.ingest import Upload
 from assistant.knowledge.jobs import Jobs
 from assistant.knowledge.types import Chunk, DocumentInfo, Hit, IngestProgress, IngestReport, StoreStats
 from assistant.resources import Resources
@@ -170,7 +171,7 @@ class ListKnowledge:
 
     def ingest(
         self,
-        sources: Sequence[str],
+        sources: Sequence[str | Upload],
         collection: str = "",
         on_progress: Callable[[IngestProgress], None] | None = None,
         cancel: Any = None,
@@ -179,9 +180,10 @@ class ListKnowledge:
     ) -> IngestReport:
         self._answering()
         for number, source in enumerate(sources, start=1):
-            self.texts.append(Path(source).read_text(encoding="utf-8"))
+            name, path = (source.name, source.path) if isinstance(source, Upload) else (source, Path(source))
+            self.texts.append(path.read_text(encoding="utf-8", errors="replace"))
             if on_progress:
-                on_progress(IngestProgress(source, "done", "", number, len(sources)))
+                on_progress(IngestProgress(name, "done", "", number, len(sources)))
         return IngestReport(documents=len(sources), chunks=len(sources))
 
     def forget(self, paths: Sequence[str], collection: str = "") -> list[str]:

@@ -101,16 +101,18 @@ def release(
 ) -> Exported:
     """Write an open model to `out` and prove that it answers alike, as `export` does."""
     part = out.with_name(out.name + ".part")
+    bars = _BARS.get(quantise, FOUR)
     for share in SHARES if quantise in FEW_BITS else SHARES[:1]:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         report(f"writing {format} {quantise}".rstrip() + (f", {share:.0%} of the weights" if share < 1 else ""))
         target = _WRITE[format](opened.model, opened.tokenizer, part, quantise, share)
-        report("comparing answers")
-        parity = compare(opened.reference, target, texts, _BARS.get(quantise, FOUR), questions=QUESTIONS[:questions])
-        parity.few_bits = share
-        if not parity.only_weights:
+        report("comparing logits")
+        if quantise not in FEW_BITS or not compare(opened.reference, target, texts, bars, questions=()).only_weights:
             break
+    report("comparing answers")
+    parity = compare(opened.reference, target, texts, bars, questions=QUESTIONS[:questions])
+    parity.few_bits = share
     write_whole(part / "parity.json", json.dumps(parity.as_json(), indent=1))
     failed = out.with_name(out.name + ".failed")
     shutil.rmtree(failed, ignore_errors=True)
