@@ -295,7 +295,7 @@ def main() -> None:
     fresh = Path("runs") / f"tutorial-{time.strftime('%Y%m%d-%H%M%S')}"
     parser.add_argument("--home", type=Path, default=fresh, help="a new folder")
     parser.add_argument("--grades", type=int, default=200)
-    parser.add_argument("--train", nargs="*", default=["learning_rate=2e-4", "accumulation=4", "max_length=256"])
+    parser.add_argument("--train", nargs="*", default=["accumulation=4", "max_length=256"])
     asked = parser.parse_args()
     home = asked.home.absolute()
     home.mkdir(parents=True, exist_ok=True)

@@ -242,7 +242,7 @@ def _regression(metric: Metric, found: Comparison, p: float, alpha: float, allow
     worse = -found.difference if metric.better == "higher" else found.difference
     significant = p <= alpha and worse > 0
     failed = significant and worse > allowed
-    seeable = math.isfinite(found.visible)
+    seeable = math.isfinite(found.visible) and (metric.better != "higher" or found.visible <= found.before)
     outcome: Outcome = "fail" if failed else "pass" if seeable else "none"
     text = f"{metric.name} {found.before:.3f} → {found.after:.3f} ({found.difference:+.3f}"
     text += f" [{found.low:+.3f}, {found.high:+.3f}], p {p:.3f}); "
@@ -252,6 +252,8 @@ def _regression(metric: Metric, found: Comparison, p: float, alpha: float, allow
         text += f"worse, but by no more than the {allowed:g} that is allowed."
     elif seeable:
         text += f"no regression shown; a drop of {found.visible:.3f} would be."
+    elif math.isfinite(found.visible):
+        text += f"even a drop to nothing would not be shown, only one of {found.visible:.3f}: take more samples."
     else:
         text += f"{found.clusters} groups of samples are too few to show any drop."
     return Check(

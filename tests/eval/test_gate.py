@@ -139,6 +139,14 @@ def test_a_regression_fails_and_a_tolerated_one_does_not() -> None:
     assert judge(made(before), made([0.0] * 8 + [1.0] * 32)).verdict == "pass"  # better is no regression
 
 
+def test_where_even_a_fall_to_nothing_would_not_be_seen_there_is_no_verdict() -> None:
+    rarely = [1.0] + [0.0] * 39
+    verdict = judge(made([0.0] * 40), made(rarely))
+    assert verdict.verdict == "none"
+    assert "even a drop to nothing would not be shown" in verdict.reasons[0]
+    assert judge(made([1.0] * 20 + [0.0] * 20), made([1.0] * 20 + [0.0] * 20)).verdict == "pass"
+
+
 def test_a_metric_without_a_value_is_not_compared() -> None:
     """Where nothing was refused there is no precision of refusals; the other metrics still are compared."""
     of = suite("answerability")

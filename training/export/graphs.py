@@ -5,6 +5,9 @@ They hold no cache of keys and values: right for scoring and short answers, slow
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,9 +113,11 @@ def write_openvino(model: Any, folder: Path, quantise: str = "", share: float = 
     if quantise:
         import nncf
 
+        nncf.set_log_level(logging.ERROR)  # its tables would stand in what a program reads from standard output
         mode = {"int8": nncf.CompressWeightsMode.INT8_ASYM, "int4": nncf.CompressWeightsMode.INT4_ASYM}[quantise]
         few = {"group_size": _BLOCK, "ratio": share}  # the rest, which loses most, in eight bits
-        made = nncf.compress_weights(made, mode=mode, **(few if quantise == "int4" else {}))
+        with contextlib.redirect_stdout(sys.stderr):  # its progress bar
+            made = nncf.compress_weights(made, mode=mode, **(few if quantise == "int4" else {}))
     ov.save_model(made, str(path), compress_to_fp16=False)
     return path
 
