@@ -81,6 +81,7 @@ def _suite(folder: Path) -> Path:
     return suite
 
 
+@pytest.mark.timeout(600)  # two trainings, which a busy machine takes its time for
 def test_the_sitting_of_the_tutorial(tmp_path: Path, talker: Path) -> None:
     found: dict[str, Any] = walk(plan_of(tmp_path, talker))
     assert found["improve"]["exit"] == 0
