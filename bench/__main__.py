@@ -37,6 +37,7 @@ QUICK = {
     "kill_ingest": ["--kills", "2", "--documents", "30", "--longest", "4", "--embedding", "fake:words"],
     "store_down": [],
     "load": ["--users", "5", "--minutes", "0.3"],
+    "grading": ["--grades", "3"],
     "hostile": [],
     "exports": ["--questions", "3", "--formats", "gguf", "--only", "model"],
     "data": ["--sizes", "5,20"],

@@ -29,7 +29,7 @@ from assistant.cli.output import quiet  # noqa: E402
 from assistant.service import Client, find_service  # noqa: E402
 
 KEYS = ("5", "4", "3", "Enter")
-QUESTIONS = Path(__file__).resolve().parents[1] / "docs" / "questions.jsonl"
+QUESTIONS = ROOT / "docs" / "questions.jsonl"
 
 
 def main() -> int:
