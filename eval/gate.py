@@ -242,7 +242,8 @@ def _regression(metric: Metric, found: Comparison, p: float, alpha: float, allow
     worse = -found.difference if metric.better == "higher" else found.difference
     significant = p <= alpha and worse > 0
     failed = significant and worse > allowed
-    seeable = math.isfinite(found.visible) and (metric.better != "higher" or found.visible <= found.before)
+    better = metric.better != "higher" or found.low > 0  # what is shown to have risen has not fallen
+    seeable = math.isfinite(found.visible) and (better or found.visible <= found.before)
     outcome: Outcome = "fail" if failed else "pass" if seeable else "none"
     text = f"{metric.name} {found.before:.3f} → {found.after:.3f} ({found.difference:+.3f}"
     text += f" [{found.low:+.3f}, {found.high:+.3f}], p {p:.3f}); "

@@ -144,11 +144,11 @@ def verdict_of(found: dict[str, Verdict]) -> dict[str, Any]:
     shown = gain is not None and gain.low is not None and gain.low > 0
     if any(one.verdict == "fail" for one in found.values()):
         verdict = "fail"
-    elif any(one.verdict == "none" for one in found.values()):
-        verdict = "none"
     elif not shown:
         verdict = "none"
         reasons.append(f"{HELD_OUT}: no gain is shown: {gain.text if gain else 'nothing was compared.'}")
+    elif any(one.verdict == "none" for one in found.values()):
+        verdict = "none"
     else:
         verdict = "pass"
         reasons = [f"{suite}: {reason}" for suite, one in found.items() for reason in one.reasons]

@@ -144,6 +144,7 @@ def test_where_even_a_fall_to_nothing_would_not_be_seen_there_is_no_verdict() ->
     verdict = judge(made([0.0] * 40), made(rarely))
     assert verdict.verdict == "none"
     assert "even a drop to nothing would not be shown" in verdict.reasons[0]
+    assert judge(made([1.0] * 30 + [0.0] * 10), made(rarely)).verdict == "pass"  # a rise is shown
     assert judge(made([1.0] * 20 + [0.0] * 20), made([1.0] * 20 + [0.0] * 20)).verdict == "pass"
 
 

@@ -78,7 +78,7 @@ def test_every_step_is_done_once_and_the_gate_decides(
     assert record["steps"]["data"]["stage"] == "dpo"
     assert record["steps"]["export"]["parity"]["passed"]
     assert record["steps"]["gate"]["verdict"] == "none"
-    assert any("even a drop to nothing would not be shown" in reason for reason in record["steps"]["gate"]["reasons"])
+    assert any("no gain is shown" in reason for reason in record["steps"]["gate"]["reasons"])
     version = Registry(home / "models").show("improved", "1")
     assert version.recipe["dataset"] == record["steps"]["data"]["dataset"]
     assert version.recipe["cycle"] == record["id"]
