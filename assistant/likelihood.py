@@ -16,6 +16,7 @@ from assistant.config import Settings
 from assistant.providers.names import ModelName, parse
 from eval.perplexity import Logits, LogitsLikelihood
 from graphs.errors import ModelError, UsageError
+from graphs.signal_stack import kept_signal_stack
 
 if TYPE_CHECKING:
     import numpy as np
@@ -215,6 +216,7 @@ def _onnx(source: Source, settings: Settings) -> _Opened:  # noqa: ARG001 - ever
     return _beside(logits, source)
 
 
+@kept_signal_stack()
 def _openvino(source: Source, settings: Settings) -> _Opened:
     import numpy as np
     import openvino as ov

@@ -9,6 +9,7 @@ from typing import Any
 
 from assistant.engines.types import Emit, Sampling
 from graphs.errors import ModelError
+from graphs.signal_stack import kept_signal_stack
 
 PROPERTIES: dict[str, Any] = {
     "INFERENCE_PRECISION_HINT": "f32",
@@ -44,7 +45,8 @@ class OpenVinoEngine:
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
         try:
-            self._pipeline = genai.LLMPipeline(str(folder), "CPU", scheduler_config=scheduler, **options)
+            with kept_signal_stack():
+                self._pipeline = genai.LLMPipeline(str(folder), "CPU", scheduler_config=scheduler, **options)
         except RuntimeError as error:
             first = str(error).strip().splitlines()[-1]
             cure = f"Delete {folder} so that it is made again, or set models.engine to 'transformers'."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphs.errors import ModelError
+from graphs.signal_stack import kept_signal_stack
 
 _log = logging.getLogger(__name__)
 _MODEL = "openvino_model.xml"
@@ -43,7 +44,8 @@ def _save(file: Path) -> None:
     import openvino_genai as genai
 
     try:
-        genai.LLMPipeline(str(file), "CPU", enable_save_ov_model=True)
+        with kept_signal_stack():
+            genai.LLMPipeline(str(file), "CPU", enable_save_ov_model=True)
     except RuntimeError as error:
         shutil.rmtree(file.parent, ignore_errors=True)
         first = str(error).strip().splitlines()[-1]

@@ -16,6 +16,7 @@ from typing import Any
 
 from assistant.config import Settings
 from assistant.together import Together
+from graphs.signal_stack import kept_signal_stack
 from training.reader.reading import Found, Piece, best_span, pad
 
 VERSION = 1
@@ -29,6 +30,7 @@ _SHARED = 16
 class ReaderEngine:
     """The compiled reader; `read` may be called by any thread and uses every core."""
 
+    @kept_signal_stack()
     def __init__(self, base: Path, tuned: Sequence[Path], settings: Settings, name: str = "reader") -> None:
         """Compiles or loads the file of that `name`.
 

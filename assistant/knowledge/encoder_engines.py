@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from assistant.config import Settings
 from assistant.knowledge.types import Vectors
+from graphs.signal_stack import kept_signal_stack
 
 VERSION = 3
 """Raise it when `encoder_graph` changes, so that no old compiled graph is used."""
@@ -75,6 +76,7 @@ def load_engine(folder: Path, pooling: str, settings: Settings, fingerprint: str
     return _openvino_engine(folder, pooling, settings, fingerprint)
 
 
+@kept_signal_stack()
 def _openvino_engine(folder: Path, pooling: str, settings: Settings, fingerprint: str) -> Engine:
     import openvino
 

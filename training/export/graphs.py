@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import ModelError
+from graphs.signal_stack import kept_signal_stack
 from training.export.gguf_format import most_lost, relative_error
 from training.export.targets import Logits
 
@@ -99,6 +100,7 @@ def onnx_logits(path: Path) -> Logits:
     return lambda ids: np.asarray(session.run(["logits"], {"input_ids": np.array([ids])})[0][0], dtype=np.float32)
 
 
+@kept_signal_stack()
 def write_openvino(model: Any, folder: Path, quantise: str = "", share: float = 1.0) -> Path:
     """`openvino_model.xml` and `.bin`: fp32, or weights in 8 bits, or `share` of them in 4, by NNCF."""
     import openvino as ov
@@ -122,6 +124,7 @@ def write_openvino(model: Any, folder: Path, quantise: str = "", share: float = 
     return path
 
 
+@kept_signal_stack()
 def openvino_logits(path: Path) -> Logits:
     """The logits of an OpenVINO file on a processor, computed in fp32."""
     import openvino as ov
