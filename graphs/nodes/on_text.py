@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langgraph.runtime import Runtime
 
 from graphs.answer import Example, PromptRef
-from graphs.constrained import choose, fill
+from graphs.constrained import choose, fill, how, verbatim
 from graphs.context import Context
 from graphs.events import Status, Token
 from graphs.nodes.common import elapsed, emit, step
@@ -19,13 +19,11 @@ from graphs.nodes.respond import as_turns, describe, model_of, write
 from graphs.nodes.summarise import summarise
 from graphs.prompts import load_prompt
 from graphs.state import ChatState
-from graphs.tasks import Task
+from graphs.tasks import Task, fields
 from graphs.words import words
 
 ON_TEXT = ("zero_shot", "few_shot", "tuned")
 """The paths that work on a text the message brings."""
-_LEAST_LENGTH = 40
-"""Characters an extracted text may have at least; else none is longer than the text it is from."""
 BY_EXAMPLES = "worked examples"
 """What stands for the model of an answer that worked examples gave by themselves."""
 
@@ -98,7 +96,9 @@ def _extract(state: ChatState, context: Context, task: Task) -> dict[str, Any]:
     examples, steps = shown(state, context, task)
     head = f"{system}\n\nSchema: {json.dumps(task.form, ensure_ascii=False)}"
     messages = [SystemMessage(head), *turns(examples), HumanMessage(f"Text: {task.text}")]
-    value, reply = fill(model_of(state, context), messages, task.form, max(_LEAST_LENGTH, len(task.text)))
+    model, named = model_of(state, context), task.form == fields(task.instruction)
+    form = verbatim(task.form, task.text) if named and how(model) == "grammar" else task.form
+    value, reply = fill(model, messages, form, len(task.text))
     draft = _draft(reply, context, state, prompt, examples)
     if value is None:
         why = "I don't know: the model wrote nothing that fits the schema, in two tries."

@@ -140,14 +140,15 @@ class Talk:
         self.config: Any = {"configurable": {"thread_id": "t"}}
         self.turns = 0
 
-    def ask(self, context: Context, question: str, forced: str = "auto") -> Answer:
-        self.events = list(self.stream(context, question, forced))
+    def ask(self, context: Context, question: str, forced: str = "auto", **state: Any) -> Answer:
+        self.events = list(self.stream(context, question, forced, **state))
         return Answer(**self.graph.get_state(self.config).values["answer"])
 
-    def stream(self, context: Context, question: str, forced: str = "auto") -> Iterator[Any]:
+    def stream(self, context: Context, question: str, forced: str = "auto", **state: Any) -> Iterator[Any]:
         self.turns += 1
         turn = {
-            "question": question, "forced": forced, "question_id": f"q{self.turns}", "answer_id": f"a{self.turns}"
+            "question": question, "forced": forced, "question_id": f"q{self.turns}", "answer_id": f"a{self.turns}",
+            **state,
         }  # fmt: skip
         return self.graph.stream(turn, self.config, context=context, stream_mode="custom", durability="sync")  # type: ignore[arg-type]
 

@@ -1,12 +1,14 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from graphs.answer import Example, Voted
-from graphs.constrained import bounded, match, read_json
+from graphs.constrained import bounded, fill, match, read_json, verbatim
 from graphs.context import Context, Named
 from graphs.tasks import find_task, names_document, split
+from tests.graphs.conftest import Scripted
 
 Make = Callable[..., Context]
 NAMES = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}, "required": ["name"]}
@@ -63,6 +65,48 @@ def test_a_bounded_schema_has_an_end_and_no_other_property() -> None:
     assert made["additionalProperties"] is False
     assert made["properties"]["tags"]["maxItems"] > 0
     assert made["properties"]["tags"]["items"]["maxLength"] > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("Ann", True), ("1901", True), ("Ann (b. 1901) said", True), ("U.S. towns", True), ("", True),
+        ("said yes", False), ("Anna", False), ("towns and", False), ("1902", False), ("said Ann", False),
+    ],
+)  # fmt: skip
+def test_a_value_held_to_a_text_stands_in_it(value: str, stands: bool) -> None:
+    text = 'Ann (b. 1901) said "yes" in U.S. towns\nand left.'
+    held = verbatim(NAMES, text)
+    _, wrong = read_json(json.dumps({"name": value, "age": 3}), held)
+    assert (not wrong) is stands
+    assert held["properties"]["age"] == NAMES["properties"]["age"]
+    assert verbatim(NAMES, "word " * 100) == NAMES
+
+
+class Held(Scripted):
+    """A model that is held to a grammar token by token."""
+
+    constrains: str = "grammar"
+
+
+def test_fields_the_user_names_are_held_to_the_text_and_a_schema_is_not(talk: Any, make_context: Make) -> None:
+    asked = "Extract the name and age from: Anna is 31."
+    for form, held in ((None, True), (NAMES, False)):
+        model = Held(
+            lines=['{"name": "Anna", "age": 31}' if form else '{"name": "Anna", "age": "31"}'], asked=[], options=[]
+        )
+        answer = talk.ask(make_context(chat=model), asked, **({"form": form} if form else {}))
+        assert answer.data is not None
+        assert ("pattern" in model.options[0]["json_schema"]) is held
+
+
+def test_texts_of_like_length_share_a_grammar() -> None:
+    made = set()
+    for longest in (41, 50, 64):
+        model = Held(lines=['{"name": "Anna"}'], asked=[], options=[])
+        assert fill(model, [], NAMES, longest)[0] == {"name": "Anna"}
+        made.add(model.options[0]["json_schema"])
+    assert len(made) == 1
 
 
 def test_a_classification_answers_with_a_label_alone(talk: Any, make_context: Make) -> None:
