@@ -49,9 +49,6 @@ def context_for(assistant: Assistant, request: Request, cancel: threading.Event)
         tables=_tables(assistant, corpus) if retriever is not None else None,
         documents=_documents(assistant, corpus) if retriever is not None else None,
         reader=resources.reader.get(),
-        # What a search found is read by meaning: on the documentation's own questions the reader that ships, trained
-        # on short answers in encyclopaedias, refuses too much.
-        reads_found=False,
         examples=assistant.examples,
         repeats=_repeats(assistant, request, corpus, [name, choice.arm if choice else "", *facts]),
         router=assistant.router.get(),

@@ -191,8 +191,6 @@ class Context:
     tables: Tables | None = None
     documents: Documents | None = None
     reader: Reader | None = None
-    reads_found: bool = True
-    """Whether the reader reads what a search found, too; else only given passages and what the user said."""
     examples: Examples | None = None
     router: Router | None = None
     """None where rules alone choose the path."""

@@ -1,4 +1,4 @@
-"""Reading without a trained reader: which sentences mean most like the question, and share its words."""
+"""Reading by meaning: which sentences mean most like the question, and share its words; alone or beside a reader."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.answer import Passage
-from graphs.context import Encoder, Reading
+from graphs.context import Encoder, Reader, Reading
 from graphs.words import coverage, sentence_spans, words
 
 Vector = NDArray[np.float32]
 _HEADING = re.compile(r"^\s*(?:#{1,6}\s|[-=*_]{3,}\s*$|\|?\s*:?-{3,})")
 _MOST = 400
 """Characters a window may have."""
+_READ = 4
+"""Passages a trained reader reads of those a search found, the nearest in meaning."""
+_BY_READER, _BY_MEANING, _OFFSET = 0.62, 0.465, 0.31
+"""Weights of the two readings' log odds. The reader, which learned on encyclopaedias, knows best whether a question
+of that kind is answered; meaning knows it of a manual's."""
 _FENCE = re.compile(r"^\s*```")
 
 
@@ -63,6 +68,28 @@ def read_by_meaning(question: str, passages: Sequence[Passage], encoder: Encoder
         _reading(question, passage, _nearest(asked, passage.text, spans, sentences[low:high]), similarity)
         for passage, spans, low, high, similarity in zip(passages, cut, ends, ends[1:], whole, strict=False)
     ]
+
+
+def read_found(question: str, passages: Sequence[Passage], encoder: Encoder, reader: Reader) -> list[Reading]:
+    """One reading for each passage a search found: by meaning, and of the nearest by the trained reader, too.
+
+    The span is the reader's where it is likely right, else the nearest window. `bench/reading.py` says what this
+    is worth beside each alone.
+    """
+    near = read_by_meaning(question, passages, encoder)
+    best = sorted(range(len(near)), key=lambda at: -near[at].answerable)[:_READ]
+    for at, read in zip(best, reader.read(question, [passages[at].text for at in best]), strict=True):
+        odds = _BY_READER * _logit(read.answerable) + _BY_MEANING * _logit(near[at].answerable) + _OFFSET
+        found = read if read.answerable > 0.5 and read.text else near[at]
+        near[at] = found.model_copy(update={"answerable": 1 / (1 + math.exp(-odds))})
+    for at in set(range(len(near))) - set(best):
+        near[at] = near[at].model_copy(update={"answerable": min(near[at].answerable, near[best[-1]].answerable)})
+    return near
+
+
+def _logit(chance: float) -> float:
+    chance = min(max(chance, 0.001), 0.999)
+    return math.log(chance / (1 - chance))
 
 
 def _nearest(

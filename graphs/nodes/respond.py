@@ -18,7 +18,7 @@ from graphs.evidence import bar, is_short, weigh
 from graphs.memory import AGREEMENT_BAR, agreement
 from graphs.nodes.common import elapsed, emit, told_before
 from graphs.prompts import load_prompt, passages_message
-from graphs.reading import read_by_meaning
+from graphs.reading import read_by_meaning, read_found
 from graphs.recall import shown as shown_before
 from graphs.repeats import MEMORY_NOTICE
 from graphs.routing import kind_of
@@ -56,7 +56,7 @@ def read(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
 def read_passages(question: str, passages: Sequence[Passage], context: Context) -> list[Reading]:
     """One reading for each passage; those far down are read only where those before them do not surely answer.
 
-    By the trained reader or, where there is none, by meaning.
+    Given passages by the trained reader, found ones by it and by meaning; all by meaning where there is no reader.
     """
     first = _read(question, passages[:_FIRST], context)
     if any(reading.answerable >= _SURE for reading in first):
@@ -67,9 +67,11 @@ def read_passages(question: str, passages: Sequence[Passage], context: Context) 
 def _read(question: str, passages: Sequence[Passage], context: Context) -> list[Reading]:
     if not passages:
         return []
-    if context.reader is not None and (context.reads_found or context.given is not None):
+    if context.reader is None:
+        return read_by_meaning(question, passages, context.encoder)
+    if context.given is not None:
         return context.reader.read(question, [passage.text for passage in passages])
-    return read_by_meaning(question, passages, context.encoder)
+    return read_found(question, passages, context.encoder, context.reader)
 
 
 def answer_from_passages(state: ChatState, runtime: Runtime[Context]) -> dict[str, Any]:
