@@ -22,8 +22,9 @@ from training.tuning.trainers import arguments, fit, on_our_disk
 def run_pairs(recipe: PairRecipe, run: Run) -> ModelVersion:
     """Tune a model on preferences; judged on pairs or votes held back, before and after.
 
-    Metrics: `margin`, how much likelier a token of the chosen answer is than one of the rejected (natural log), and
-    `preferred`, the share of pairs where it is; each with its gain and interval.
+    Metrics: `margin`, how much likelier a token of the chosen answer is than one of the rejected (natural log),
+    `preferred`, the share of pairs where it is, and `chosen`, how likely a token of the chosen is by itself, which
+    preference losses may lower; each with its gain and interval.
     """
     shapes = (PREFERENCE, VOTE) if recipe.stage == "kto" else (PREFERENCE,)
     check(recipe, shapes)
@@ -35,15 +36,17 @@ def run_pairs(recipe: PairRecipe, run: Run) -> ModelVersion:
     if recipe.stage == "kto":
         train, judged = unpaired(train), unpaired(judged)
         _both_labels(train)
-    before = _margins(reload(base, base), tokenizer, judged, recipe)
+    before, liked_before = _margins(reload(base, base), tokenizer, judged, recipe)
     trainer = fit(lambda batch, more: _trainer(recipe, run, train, judged, base, tokenizer, batch, more), recipe, run)
     save_model(trainer.model, tokenizer, run.model)
     forget(trainer.model)
     del trainer
-    after = _margins(reload(base, run.model), tokenizer, judged, recipe)
+    after, liked_after = _margins(reload(base, run.model), tokenizer, judged, recipe)
     metrics: dict[str, float] = {"rows": len(train), "dropped": prepared.dropped, "judged": len(judged)}
     metrics |= change("margin", before, after)
     metrics |= change("preferred", [float(value > 0) for value in before], [float(value > 0) for value in after])
+    if liked_before:  # of votes held back all may be of dislike
+        metrics |= change("chosen", liked_before, liked_after)
     run.log("judged", when="after", margin=metrics["margin"], preferred=metrics["preferred"])
     return run.finish("chat" if recipe.adapter == "none" else "adapter", metrics, base=recipe.base)
 
@@ -55,8 +58,11 @@ def _trainer(
 
     config, trainer = _classes(recipe.stage)
     options = {**arguments(recipe, run, batch, more), "beta": recipe.beta, "max_length": recipe.max_length}
-    if recipe.loss:
-        options["loss_type"] = [recipe.loss] if recipe.stage == "dpo" else recipe.loss
+    if recipe.stage == "dpo":
+        options["loss_type"] = [recipe.loss or "sigmoid", *(["sft"] if recipe.sft_weight else [])]
+        options["loss_weights"] = [1.0, *([recipe.sft_weight] if recipe.sft_weight else [])]
+    elif recipe.loss:
+        options["loss_type"] = recipe.loss
     with calm():
         model = adapted(load_model(base, recipe), recipe)
         built: Any = on_our_disk(trainer, run)(
@@ -82,8 +88,11 @@ def _classes(stage: str) -> tuple[Any, Any]:
     return ORPOConfig, ORPOTrainer
 
 
-def _margins(model: Any, tokenizer: Any, rows: list[Row], recipe: PairRecipe) -> list[float]:
-    """For pairs how much likelier the chosen answer is; for votes the likelihood, negative where it was disliked."""
+def _margins(model: Any, tokenizer: Any, rows: list[Row], recipe: PairRecipe) -> tuple[list[float], list[float]]:
+    """For pairs how much likelier the chosen answer is; for votes the likelihood, negative where it was disliked.
+
+    And how likely each chosen or liked answer is by itself.
+    """
     pad = tokenizer.pad_token_id
 
     def likely(column: str) -> list[float]:
@@ -91,12 +100,15 @@ def _margins(model: Any, tokenizer: Any, rows: list[Row], recipe: PairRecipe) ->
         return log_likelihoods(model, given, pad, recipe.batch)
 
     if "completion" in rows[0].values:
-        signs = [1.0 if row.values["label"] else -1.0 for row in rows]
-        margins = [sign * value for sign, value in zip(signs, likely("completion"), strict=True)]
+        found = likely("completion")
+        liked = [bool(row.values["label"]) for row in rows]
+        margins = [value if good else -value for good, value in zip(liked, found, strict=True)]
+        chosen = [value for good, value in zip(liked, found, strict=True) if good]
     else:
-        margins = [one - other for one, other in zip(likely("chosen"), likely("rejected"), strict=True)]
+        chosen = likely("chosen")
+        margins = [one - other for one, other in zip(chosen, likely("rejected"), strict=True)]
     forget(model)
-    return margins
+    return margins, chosen
 
 
 def _length(row: Row, tokenizer: Any, system: str) -> tuple[int, int]:

@@ -103,11 +103,16 @@ class PairRecipe(AdapterRecipe):
     """How strongly it is held to the model it started from; for ORPO the weight of the odds."""
     loss: str = ""
     """A variant of DPO's or KTO's loss by TRL's name; empty takes the usual one."""
+    sft_weight: float = Field(default=0.0, ge=0)
+    """For DPO: weight of the supervised loss on the better answer beside its own. Without it both answers may become
+    less likely, the worse only faster (Pang et al., Iterative Reasoning Preference Optimization, 2024)."""
 
     @model_validator(mode="after")
     def _batch_of_kto(self) -> PairRecipe:
         if self.stage == "kto" and self.batch < 2:
             raise ValueError("KTO needs batch of at least 2: it compares rows of a batch")
+        if self.stage != "dpo" and self.sft_weight:
+            raise ValueError(f"sft_weight is for DPO, not for {self.stage}")
         return self
 
 

@@ -52,6 +52,21 @@ def test_dpo_raises_the_preferred_margin(tmp_path: Path, tiny: Path) -> None:
     assert figures["preferred"] > figures["preferred_before"]
 
 
+def test_the_supervised_loss_beside_dpo_keeps_the_better_answer_likely(tmp_path: Path, tiny: Path) -> None:
+    keys: dict[str, Any] = {"steps": 15, "adapter": "lora", "rank": 8, "learning_rate": 2e-2}
+    for name in ("alone", "beside"):
+        (tmp_path / name).mkdir()
+    alone = tune("dpo", tmp_path / "alone", tiny, pairs(64), **keys).metrics
+    beside = tune("dpo", tmp_path / "beside", tiny, pairs(64), **keys, sft_weight=1.0).metrics
+    assert alone["chosen_gain"] < beside["chosen_gain_low"]
+    assert beside["margin_gain_low"] > 0
+
+
+def test_the_supervised_loss_is_for_dpo(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="sft_weight is for DPO, not for orpo"):
+        load(STAGES["orpo"].recipe)(stage="orpo", name="x", out=tmp_path, base="b", data=["d"], sft_weight=0.5)
+
+
 def test_a_reward_model_beats_length(tmp_path: Path, tiny: Path) -> None:
     version = tune("reward", tmp_path, tiny, pairs(96), steps=40, adapter="none")
     assert version.kind == "reward"
