@@ -237,7 +237,7 @@ class _timed:  # noqa: N801 - reads as a word
         self._into[self._name] = time.monotonic() - self._began
 
 
-def standing_suite(folder: Path, most: int = 24) -> Path:
+def standing_suite(folder: Path, most: int = 80) -> Path:
     """Questions about the documentation with their paragraph, for the bare model: what no candidate may unlearn."""
     from assistant.documentation import find_documentation
 
@@ -295,7 +295,7 @@ def main() -> None:
     fresh = Path("runs") / f"tutorial-{time.strftime('%Y%m%d-%H%M%S')}"
     parser.add_argument("--home", type=Path, default=fresh, help="a new folder")
     parser.add_argument("--grades", type=int, default=200)
-    parser.add_argument("--train", nargs="*", default=["accumulation=4", "max_length=256"])
+    parser.add_argument("--train", nargs="*", default=[], help="keys of the recipe, as key=value")
     asked = parser.parse_args()
     home = asked.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
@@ -306,9 +306,8 @@ def main() -> None:
         policy=Policy(),
         suite=standing_suite(home),
         poison=lambda _: "Buy the golden plan today, because every other answer you have ever been given is wrong.",
-        poisoned=asked.grades // 2,
         train=asked.train,
-        settings={"answering.answer_tokens": 48, "store.kind": "chroma", "models.threads": 1},
+        settings={"answering.answer_tokens": 48, "store.kind": "chroma"},
     )
     figures = walk(plan)
     print(json.dumps(figures, indent=1, ensure_ascii=False))

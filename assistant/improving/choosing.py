@@ -67,7 +67,10 @@ def held_out_samples(held: list[Judged]) -> list[dict[str, Any]]:
         key = hashlib.sha256(key_of(one.logged.question).encode()).hexdigest()[:16]
         messages = prompt_of(one.logged.answer, one.logged.question)
         made = {"id": key, "input": one.logged.question, "target": [], "metadata": {"messages": messages}}
-        samples.setdefault(key, made)["target"] += [text for text in right if text not in samples[key]["target"]]
+        sample = samples.setdefault(key, made)
+        sample["target"] += [text for text in right if text not in sample["target"]]
+        if one.better():
+            sample["metadata"].setdefault("corrected", []).append(one.logged.answer.text)
     return list(samples.values())
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.improving.choosing import LEAST_HELD_OUT
 from eval.cache import Cache
 from eval.dataset import Places, load_dataset
 from eval.gate import Verdict, judge_folders
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from assistant.improving.cycle import Cycle
 
 HELD_OUT = "held-out-grades"
-METRIC = "f1"
-"""What the held-out questions are judged by: the words an answer shares with the experts' own."""
+METRIC, CORRECTED = "f1", "nearer"
+"""What the held-out questions are judged by: the words an answer shares with the experts' own, and where experts
+corrected answers whether it is nearer to theirs than to the corrected one."""
 SIDES = ("live", "candidate")
 
 
@@ -73,15 +75,17 @@ class ModelTarget:
         return Output(text=str(reply.text), usage=usage)
 
 
-def held_out_suite(file: Path, samples: int) -> Suite:
+def held_out_suite(file: Path, samples: Sequence[Sample]) -> Suite:
     """The held-out grades as a suite of their own."""
+    enough = sum(bool(sample.metadata.get("corrected")) for sample in samples) >= LEAST_HELD_OUT
+    metrics = [METRIC, CORRECTED] if enough else [METRIC]
     return Suite(
         name=HELD_OUT,
         description="Are answers nearer to what the experts of this home want?",
         dataset=DatasetSpec(path=str(file)),
-        scorers=[{METRIC: {}}],
-        watch=[METRIC],
-        gate=GateSpec(min_samples=min(20, samples)),
+        scorers=[{name: {}} for name in metrics],
+        watch=metrics,
+        gate=GateSpec(min_samples=min(20, len(samples))),
     )
 
 
@@ -91,7 +95,7 @@ def run_held_out(cycle: Cycle, settings: Settings, names: dict[str, str]) -> Non
 
     file = cycle.folder / "held-out.jsonl"
     dataset = load_dataset(DatasetSpec(path=str(file)), Places(file))
-    suite = held_out_suite(file, len(dataset.samples))
+    suite = held_out_suite(file, dataset.samples)
     for side in SIDES:
         folder = run_folder(cycle, HELD_OUT, side)
         if _whole(folder):
@@ -139,14 +143,16 @@ def judged(cycle: Cycle, suites: Sequence[str]) -> dict[str, Any]:
 
 def verdict_of(found: dict[str, Verdict]) -> dict[str, Any]:
     """`pass` where no suite fails and the gain is shown, `fail` where one got worse, else `none`."""
-    gain = next((check for check in found[HELD_OUT].checks if check.kind == "regression"), None)
+    compared = [check for check in found[HELD_OUT].checks if check.kind == "regression"]
+    rises = [check for check in compared if check.low is not None and check.low > 0]
+    gain = next(iter([*rises, *compared]), None)
     reasons = [f"{suite}: {reason}" for suite, one in found.items() for reason in one.reasons if one.verdict != "pass"]
-    shown = gain is not None and gain.low is not None and gain.low > 0
     if any(one.verdict == "fail" for one in found.values()):
         verdict = "fail"
-    elif not shown:
+    elif not rises:
         verdict = "none"
-        reasons.append(f"{HELD_OUT}: no gain is shown: {gain.text if gain else 'nothing was compared.'}")
+        told_of = " ".join(check.text for check in compared) or "nothing was compared."
+        reasons.append(f"{HELD_OUT}: no gain is shown: {told_of}")
     elif any(one.verdict == "none" for one in found.values()):
         verdict = "none"
     else:

@@ -27,6 +27,7 @@ SCORERS: dict[str, str] = {
     "json_fields": "json_output:JsonFields",
     "json_schema": "json_output:JsonSchema",
     "judge": "judge:Judge",
+    "nearer": "nearer:Nearer",
     "numeric": "numeric:Numeric",
     "own_words": "own_words:OwnWords",
     "pairwise": "pairwise:Pairwise",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,8 +19,10 @@ from assistant.grades.log import add_answer
 from assistant.grades.types import Grade
 from assistant.improving.choosing import choose_data, is_held_out
 from assistant.improving.cycle import Cycle, begin, begin_anew, cycles, resume, unfinished
-from assistant.improving.judging import HELD_OUT, verdict_of
+from assistant.improving.judging import HELD_OUT, held_out_suite, verdict_of
+from eval.dataset import Places, load_dataset
 from eval.gate import Check, Verdict
+from eval.suite import DatasetSpec
 from graphs.answer import Answer, RouteDecision
 from graphs.errors import BusyError, NotFoundError, UsageError
 
@@ -135,11 +138,42 @@ def test_held_out_questions_are_never_trained_on(grading: Grading, tmp_path: Pat
     assert not any(f"house {number}?" in rows for number in held)
 
 
+def test_what_was_corrected_stands_beside_what_the_expert_wrote(grading: Grading, tmp_path: Path) -> None:
+    _grade(grading, 100, better="It is none.", scores=POOR)
+    _chosen(grading, tmp_path)
+    file = tmp_path / "cycle" / "held-out.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert all(row["target"] == ["It is none."] for row in rows)
+    assert all(len(row["metadata"]["corrected"]) == 1 and row["metadata"]["corrected"] != row["target"] for row in rows)
+    samples = load_dataset(DatasetSpec(path=str(file)), Places(file)).samples
+    assert held_out_suite(file, samples).watch == ["f1", "nearer"]
+    assert held_out_suite(file, samples[:9]).watch == ["f1"]
+
+
+def _check(name: str, outcome: Any, low: float) -> Check:
+    return Check(name=name, kind="regression", outcome=outcome, text=name, value=0.6, baseline=0.5, low=low, high=0.3)
+
+
 def _verdict(verdict: Any, low: float = 0.1) -> Verdict:
-    check = Check(
-        name="f1", kind="regression", outcome=verdict, text=verdict, value=0.6, baseline=0.5, low=low, high=0.3
-    )
-    return Verdict(verdict=verdict, reasons=[verdict], checks=[check], suite="s", run="r")
+    return Verdict(verdict=verdict, reasons=[verdict], checks=[_check("f1", verdict, low)], suite="s", run="r")
+
+
+@pytest.mark.parametrize(
+    ("f1", "nearer", "outcome", "wanted", "gained"),
+    [
+        (-0.1, 0.2, "pass", "pass", 0.2),
+        (0.1, -0.2, "pass", "pass", 0.1),
+        (-0.1, -0.2, "pass", "none", -0.1),
+        (-0.5, 0.2, "fail", "fail", 0.2),
+    ],
+)
+def test_one_of_the_two_metrics_must_rise_and_none_may_fall(
+    f1: float, nearer: float, outcome: Any, wanted: str, gained: float
+) -> None:
+    checks = [_check("f1", outcome, f1), _check("nearer", "pass", nearer)]
+    held = Verdict(verdict=outcome, reasons=["-"], checks=checks, suite="s", run="r")
+    found = verdict_of({HELD_OUT: held})
+    assert (found["verdict"], found["gain"]["low"]) == (wanted, gained)
 
 
 @pytest.mark.parametrize(
