@@ -21,6 +21,7 @@ QUICK = {
     "client": ["--times", "3"],
     "own_questions": [],
     "answerable": ["--rows", "30"],
+    "reading": ["--share", "0.05"],
     "memory": ["--questions", "10"],
     "injection": ["--limit", "5"],
     "clarify": ["--rows", "5"],

@@ -49,7 +49,7 @@ def main() -> int:
         with open_assistant(load_settings({"home": home, "store.linger": 1.0})) as assistant:
             assistant.documentation.get()
             judged |= _judge(assistant, _own(options.share))
-    print(json.dumps(judged, indent=1))
+    print(json.dumps(judged, indent=1, ensure_ascii=False))
     return 0
 
 
