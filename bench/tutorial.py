@@ -31,9 +31,11 @@ from assistant.grades.types import Logged  # noqa: E402
 from assistant.improving.choosing import is_held_out  # noqa: E402
 from assistant.improving.cycle import cycles  # noqa: E402
 from assistant.records import Request  # noqa: E402
+from bench.plain_questions import THINGS  # noqa: E402
 from eval.scorers.base import mean  # noqa: E402
 from eval.statistics import compare  # noqa: E402
 from graphs.answer import Answer  # noqa: E402
+from graphs.prompts import load_prompt  # noqa: E402
 
 EXPERT = "the expert"
 HEADING = "## What it gave on the default model"
@@ -237,20 +239,18 @@ class _timed:  # noqa: N801 - reads as a word
         self._into[self._name] = time.monotonic() - self._began
 
 
-def standing_suite(folder: Path, most: int = 80) -> Path:
-    """Questions about the documentation with their paragraph, for the bare model: what no candidate may unlearn."""
-    from assistant.documentation import find_documentation
-
-    file = next(path.parent for path in find_documentation() if (path.parent / "questions.jsonl").is_file())
-    rows = [json.loads(line) for line in (file / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["metadata"]["answerable"]][:most]
-    samples = [{**row, "contexts": [row["metadata"]["evidence"]]} for row in rows]
-    (folder / "standing.jsonl").write_text("".join(json.dumps(one) + "\n" for one in samples), encoding="utf-8")
+def standing_suite(folder: Path) -> Path:
+    """Plain questions with their answers, put as people's are: what no candidate may unlearn."""
+    rows = [
+        {"id": str(number), "input": f"What is {thing}?", "target": f"{thing} is {meaning}"}
+        for number, (thing, meaning) in enumerate(THINGS.items())
+    ]
+    (folder / "standing.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
     suite = folder / "standing.yaml"
+    system = json.dumps(load_prompt("direct")[0].split("\n### ")[0].strip())
     suite.write_text(
-        "name: standing\ndataset: standing.jsonl\n"
-        'target: {kind: model, system: Answer from the passage., template: "{contexts}\\n\\nQuestion: {input}", '
-        "max_tokens: 40}\nscorers: [f1]\nwatch: [f1]\n",
+        f"name: standing\ndataset: standing.jsonl\ntarget: {{kind: model, system: {system}, max_tokens: 48}}\n"
+        "scorers: [f1]\nwatch: [f1]\n",
         encoding="utf-8",
     )
     return suite
