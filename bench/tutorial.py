@@ -104,8 +104,6 @@ class Walk:
     """A standing suite the candidate may not do worse on."""
     poison: Callable[[Logged], str]
     """What somebody who means harm calls the better answer."""
-    poisoned: int = 200
-    """How many answers they grade."""
     train: Sequence[str] = ()
     """Keys of the recipe, as key=value."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -144,7 +142,7 @@ def walk(plan: Walk) -> dict[str, Any]:
     if code == 0:
         figures |= live_and_back(plan, settings, asked, record)
     with _timed(took, "poisoned"):
-        figures["poisoned"] = poisoned(plan, asked[: plan.poisoned])
+        figures["poisoned"] = poisoned(plan, asked)
     return {**figures, "seconds": {name: round(value, 1) for name, value in took.items()}}
 
 

@@ -152,6 +152,7 @@ def verdict_of(found: dict[str, Verdict]) -> dict[str, Any]:
     elif not rises:
         verdict = "none"
         told_of = " ".join(check.text for check in compared) or "nothing was compared."
+        reasons = [reason for reason in reasons if not any(check.text in reason for check in compared)]
         reasons.append(f"{HELD_OUT}: no gain is shown: {told_of}")
     elif any(one.verdict == "none" for one in found.values()):
         verdict = "none"

@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from assistant.grades.rubric import load_rubric
-from bench.tutorial import HEADING, Policy, told, write_page
+from bench.plain_questions import THINGS
+from bench.tutorial import ASKED, HEADING, PARTS, Policy, standing_suite, told, write_page
+from eval.dataset import Places, load_dataset
+from eval.suite import load_suite
 
 
 @pytest.mark.parametrize(
@@ -62,3 +65,13 @@ def test_figures_take_the_place_of_those_before(tmp_path: Path) -> None:
     assert text.endswith("\n## After\n\nstays\n")
     assert "25% before, 75% after; a gain of 50 points (95 % interval 20 to 80)" in text
     assert "Poisoned grades: fail. f1 fell." in text
+
+
+def test_the_standing_suite_asks_as_people_do_and_nothing_that_is_graded(tmp_path: Path) -> None:
+    file = standing_suite(tmp_path)
+    suite = load_suite(file)
+    samples = load_dataset(suite.dataset, Places(file)).samples
+    graded = {form.format(part) for part in PARTS for form in ASKED}
+    assert len(samples) == len(THINGS)
+    assert not graded & {sample.input for sample in samples}
+    assert suite.watch == ["f1"]

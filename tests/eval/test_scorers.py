@@ -352,26 +352,6 @@ def test_a_preference_for_a_place_cancels_out(judge: Any, won: float, consistent
     assert (found.value, found.metadata["consistent"]) == (won, consistent)
 
 
-@pytest.mark.parametrize(
-    ("said", "corrected", "share"),
-    [
-        ("Tea is a drink.", ["Tea is a drink. It comes from China, and people like it."], 1.0),
-        ("Tea is a drink. It comes from China, and people like it.", ["Tea is a drink. It comes from China."], 0.0),
-        ("Coffee.", ["Tea is a drink. It comes from China."], 0.0),
-        ("Tea is a drink.", [], None),
-    ],
-)
-def test_an_answer_is_nearer_to_the_target_or_to_what_was_corrected(
-    said: str, corrected: list[str], share: float | None
-) -> None:
-    scorer = make_scorer("nearer", {})
-    sample = Sample(id="1", input="?", target=["Tea is a drink."], metadata={"corrected": corrected})
-    found = scorer.score(sample, Output(text=said), Tools())
-    assert found.metadata.get("nearer") == share
-    (metric,) = scorer.metrics()
-    assert metric.parts([found]).tolist() == [[share or 0.0, 0.0 if share is None else 1.0]]
-
-
 @pytest.mark.parametrize("name", sorted(SCORERS))
 def test_every_scorer_rates_a_failure_the_worst(name: str) -> None:
     """No metric gets better by a failure: a set with one is never better than the set without it."""
